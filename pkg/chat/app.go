@@ -1,0 +1,72 @@
+package chat
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// App is a tenant. Whoever knows its token reads and changes everything in it.
+type App struct {
+	Token     string    `json:"app_token"`
+	Name      string    `json:"name"`
+	ChatCount int64     `json:"chat_count"` // stored chats
+	Version   int64     `json:"version"`    // 1 when created, one more with each edit
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// NewApp returns an app with a new token. It returns an *InvalidError where
+// the name is blank or longer than MaxName.
+func NewApp(name string, now time.Time) (App, error) {
+	var bad fields
+	bad.check(validText(name, 1, MaxName), "name", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxName))
+	if err := bad.err(); err != nil {
+		return App{}, err
+	}
+	now = storedTime(now)
+	return App{Token: newToken(), Name: name, Version: 1, CreatedAt: now, UpdatedAt: now}, nil
+}
+
+// tokenEncoding has no letter that needs escaping in a path or a key.
+var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// newToken returns 36 characters with 180 random bits.
+func newToken() string {
+	var random [23]byte         // 184 bits, 37 characters
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand
+	return tokenEncoding.EncodeToString(random[:])[:TokenLength]
+}
+
+// ValidToken reports whether token has the form of an app token, so that
+// nothing else ever becomes part of a key.
+func ValidToken(token string) bool {
+	if len(token) != TokenLength {
+		return false
+	}
+	for i := range len(token) {
+		c := token[i]
+		if (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+// storedTime drops what not every engine keeps: time zones and fractions of a
+// millisecond.
+func storedTime(t time.Time) time.Time {
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// validText reports whether text has least to most characters and, where it
+// must have any, is not blank.
+func validText(text string, least, most int) bool {
+	if least > 0 && strings.TrimSpace(text) == "" {
+		return false
+	}
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= most
+}

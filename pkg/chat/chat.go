@@ -1,0 +1,58 @@
+package chat
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// ChatID names a chat: its app and its number within the app.
+type ChatID struct {
+	AppToken string
+	Number   int64
+}
+
+// String returns the key of a chat in engines that take one string:
+// <app token>#<chat number>.
+func (id ChatID) String() string {
+	return id.AppToken + "#" + strconv.FormatInt(id.Number, 10)
+}
+
+// Chat holds messages.
+type Chat struct {
+	AppToken     string    `json:"app_token"`
+	Number       int64     `json:"chat_number"`
+	Title        string    `json:"title,omitempty"`
+	MessageCount int64     `json:"message_count"` // stored messages that are not deleted
+	Version      int64     `json:"version"`       // 1 when created, one more with each edit
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+// NewChat returns a chat that has no number yet. It returns an *InvalidError
+// where the title is longer than MaxTitle.
+func NewChat(appToken, title string, now time.Time) (Chat, error) {
+	now = storedTime(now)
+	c := Chat{AppToken: appToken, Title: title, Version: 1, CreatedAt: now, UpdatedAt: now}
+	return c, c.check().err()
+}
+
+// ID returns the chat's name.
+func (c Chat) ID() ChatID { return ChatID{AppToken: c.AppToken, Number: c.Number} }
+
+func (c Chat) check() (bad fields) {
+	bad.check(validText(c.Title, 0, MaxTitle), "title", fmt.Sprintf("must have at most %d characters", MaxTitle))
+	return bad
+}
+
+// ParseNumber reads a chat or message number as it stands in a path: decimal
+// digits for 1 to MaxNumber, without sign or leading zero.
+func ParseNumber(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || !validNumber(n) || strconv.FormatInt(n, 10) != text {
+		return 0, fmt.Errorf("must be a whole number from 1 to %d", int64(MaxNumber))
+	}
+	return n, nil
+}
+
+func validNumber(n int64) bool { return n >= 1 && n <= MaxNumber }

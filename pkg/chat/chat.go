@@ -45,14 +45,5 @@ func (c Chat) check() (bad fields) {
 	return bad
 }
 
-// ParseNumber reads a chat or message number as it stands in a path: decimal
-// digits for 1 to MaxNumber, without sign or leading zero.
-func ParseNumber(text string) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || !validNumber(n) || strconv.FormatInt(n, 10) != text {
-		return 0, fmt.Errorf("must be a whole number from 1 to %d", int64(MaxNumber))
-	}
-	return n, nil
-}
-
+// validNumber reports whether n can be a chat's or a message's number.
 func validNumber(n int64) bool { return n >= 1 && n <= MaxNumber }

@@ -5,8 +5,8 @@ import "context"
 // Store is the port to the rows of apps, chats and messages, and to the
 // counters that give out their numbers.
 //
-// Every method may also return an error that wraps ErrUnavailable. Tokens and
-// numbers are of valid form (ValidToken, ParseNumber).
+// Every method may also return an error that wraps ErrUnavailable. Tokens have
+// the form that ValidToken checks, and numbers are from 1 to MaxNumber.
 type Store interface {
 	// CreateApp stores a new app and its counter of chats, at 0, in one step.
 	CreateApp(ctx context.Context, app App) error

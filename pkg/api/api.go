@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"chatapi/pkg/chat"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+const (
+	// MaxRequest is the size of a request's body in bytes at most.
+	MaxRequest = 64 << 10
+	// Timeout bounds the work on one request, so that an engine that does not
+	// answer leads to a 503 before a Lambda function times out.
+	Timeout = 5 * time.Second
+
+	version = "1.0.0"
+)
+
+// Operation is one route of the API.
+type Operation struct {
+	Name    string // of the operation and of the function that serves it, e.g. "create-app"
+	Method  string
+	Path    string // with parameters in braces, e.g. /api/v1/apps/{app_token}
+	Summary string
+
+	add func(huma.API, Operation)
+}
+
+// Operations returns every operation of the API.
+func Operations(store chat.Store, queue chat.Queue, index chat.Index, engines ...Engine) []Operation {
+	return []Operation{
+		CreateApp(store),
+		ListApps(store),
+		GetApp(store),
+		CreateChat(store, queue),
+		ListChats(store),
+		GetChat(store),
+		CreateMessage(store, queue),
+		ListMessages(store),
+		GetMessage(store),
+		SearchMessages(store, index),
+		Health(engines...),
+	}
+}
+
+// New returns a handler that serves the operations and answers everything else
+// with 404, or 405 with an Allow header. It logs the causes of answers with
+// status 500 and above, each once.
+func New(log *slog.Logger, operations ...Operation) http.Handler {
+	mux := http.NewServeMux()
+	routes := humago.New(mux, config())
+	for _, op := range operations {
+		op.add(routes, op)
+	}
+	return handler(log, mux)
+}
+
+// config leaves out what huma would serve beside the operations.
+func config() huma.Config {
+	c := huma.DefaultConfig("chatapi", version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	c.Transformers = []huma.Transformer{toProblem}
+	return c
+}
+
+// jsonFormat refuses what encoding/json would mend in silence, because a
+// message must be stored as it was sent or not at all.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(v)
+	},
+	Unmarshal: func(data []byte, v any) error {
+		if !utf8.Valid(data) {
+			return errors.New("the text is not UTF-8")
+		}
+		return json.Unmarshal(data, v)
+	},
+}
+
+// operation makes an Operation of a function over its decoded input.
+func operation[I, O any](op Operation, status int, serve func(context.Context, *I) (*O, error)) Operation {
+	op.add = func(routes huma.API, op Operation) {
+		huma.Register(routes, huma.Operation{
+			OperationID:     op.Name,
+			Method:          op.Method,
+			Path:            op.Path,
+			Summary:         op.Summary,
+			DefaultStatus:   status,
+			MaxBodyBytes:    MaxRequest + 1, // huma refuses a body of exactly this size
+			BodyReadTimeout: -1,             // the server's own read timeout holds
+		}, func(ctx context.Context, in *I) (*O, error) {
+			out, err := serve(ctx, in)
+			if err != nil {
+				return nil, problem(ctx, op.Name, err)
+			}
+			return out, nil
+		})
+	}
+	return op
+}

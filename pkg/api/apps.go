@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+// appPath names an app in a path.
+type appPath struct {
+	AppToken string `path:"app_token" doc:"The app's secret token"`
+}
+
+func (p appPath) token() (string, error) {
+	if !chat.ValidToken(p.AppToken) {
+		return "", chat.ErrAppNotFound
+	}
+	return p.AppToken, nil
+}
+
+// appView is an app as clients see it.
+type appView struct {
+	AppToken  string    `json:"app_token"`
+	Name      string    `json:"name"`
+	ChatCount int64     `json:"chat_count" doc:"Stored chats"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+func viewApp(a chat.App) appView {
+	return appView{AppToken: a.Token, Name: a.Name, ChatCount: a.ChatCount, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+}
+
+type createAppInput struct {
+	Body struct {
+		Name string `json:"name" doc:"1 to 200 characters, not blank"`
+	}
+}
+
+type createAppOutput struct {
+	Location string `header:"Location"`
+	Body     struct {
+		Status  string  `json:"status"`
+		Message string  `json:"message"`
+		Data    appView `json:"data"`
+	}
+}
+
+// CreateApp returns the operation that creates an app: one call of the store.
+func CreateApp(store chat.Store) Operation {
+	op := Operation{Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps", Summary: "Create an app"}
+	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
+		app, err := chat.NewApp(in.Body.Name, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if err := store.CreateApp(ctx, app); err != nil {
+			return nil, err
+		}
+		var out createAppOutput
+		out.Location = link(ctx, "/api/v1/apps/%s", app.Token)
+		out.Body.Status = "success"
+		out.Body.Message = "App created successfully"
+		out.Body.Data = viewApp(app)
+		return &out, nil
+	})
+}
+
+type listAppsInput struct {
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Apps at most"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"From the next link of the page before"`
+}
+
+type listAppsOutput struct {
+	Body struct {
+		Apps []appView `json:"apps"`
+		Next string    `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+	}
+}
+
+// ListApps returns the operation that lists apps, in an order of the store's.
+func ListApps(store chat.Store) Operation {
+	op := Operation{Name: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps", Summary: "List apps"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *listAppsInput) (*listAppsOutput, error) {
+		apps, next, err := store.Apps(ctx, in.Cursor, in.Limit)
+		if err != nil {
+			return nil, err
+		}
+		var out listAppsOutput
+		out.Body.Apps = make([]appView, len(apps))
+		for i, a := range apps {
+			out.Body.Apps[i] = viewApp(a)
+		}
+		if next != "" {
+			out.Body.Next = linkToPage(ctx, url.Values{"limit": {strconv.Itoa(in.Limit)}, "cursor": {next}})
+		}
+		return &out, nil
+	})
+}
+
+type getAppOutput struct {
+	Body appView
+}
+
+// GetApp returns the operation that reads an app: one call of the store.
+func GetApp(store chat.Store) Operation {
+	op := Operation{Name: "get-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}", Summary: "Get an app"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *appPath) (*getAppOutput, error) {
+		token, err := in.token()
+		if err != nil {
+			return nil, err
+		}
+		app, err := store.App(ctx, token)
+		if err != nil {
+			return nil, err
+		}
+		return &getAppOutput{Body: viewApp(app)}, nil
+	})
+}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"chatapi/pkg/chat"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// chatPath names a chat in a path.
+type chatPath struct {
+	appPath
+	ChatNumber int64 `path:"chat_number" minimum:"1" maximum:"9007199254740991" doc:"The chat's number in its app"`
+}
+
+func (p chatPath) id() (chat.ChatID, error) {
+	token, err := p.token()
+	return chat.ChatID{AppToken: token, Number: p.ChatNumber}, err
+}
+
+// chatView is a chat as clients see it.
+type chatView struct {
+	ChatNumber   int64     `json:"chat_number"`
+	AppToken     string    `json:"app_token"`
+	Title        string    `json:"title"`
+	MessageCount int64     `json:"message_count" doc:"Stored messages that are not deleted"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+func viewChat(c chat.Chat) chatView {
+	return chatView{
+		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, MessageCount: c.MessageCount,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+	}
+}
+
+type createChatInput struct {
+	appPath
+	Body *struct {
+		Title string `json:"title,omitempty" doc:"At most 200 characters"`
+	}
+}
+
+type createChatOutput struct {
+	Location string `header:"Location"`
+	Body     struct {
+		Message string `json:"message"`
+		chatView
+	}
+}
+
+// CreateChat returns the operation that creates a chat: it takes the number,
+// then opens the chat for messages and queues the row side by side.
+func CreateChat(store chat.Store, queue chat.Queue) Operation {
+	kept := creates{store: store, queue: queue}
+	op := Operation{Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats", Summary: "Create a chat"}
+	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {
+		token, err := in.token()
+		if err != nil {
+			return nil, err
+		}
+		var title string
+		if in.Body != nil {
+			title = in.Body.Title
+		}
+		c, err := chat.NewChat(token, title, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if c.Number, err = store.TakeChatNumber(ctx, token); err != nil {
+			return nil, err
+		}
+		open, openCtx := errgroup.WithContext(ctx)
+		open.Go(func() error { return store.OpenChat(openCtx, c.ID()) })
+		open.Go(func() error { return kept.keep(openCtx, chat.Create{Chat: &c}) })
+		if err := open.Wait(); err != nil {
+			return nil, err
+		}
+		var out createChatOutput
+		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d", token, c.Number)
+		out.Body.Message = "Chat created successfully"
+		out.Body.chatView = viewChat(c)
+		return &out, nil
+	})
+}
+
+type listChatsInput struct {
+	appPath
+	pageInput
+}
+
+type listChatsOutput struct {
+	Body struct {
+		Chats []chatView `json:"chats"`
+		Next  string     `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+	}
+}
+
+// ListChats returns the operation that lists an app's chats by number.
+func ListChats(store chat.Store) Operation {
+	op := Operation{Name: "list-chats", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats", Summary: "List the chats of an app"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *listChatsInput) (*listChatsOutput, error) {
+		token, err := in.token()
+		if err != nil {
+			return nil, err
+		}
+		chats, more, err := store.Chats(ctx, token, in.page())
+		if err != nil {
+			return nil, err
+		}
+		var out listChatsOutput
+		out.Body.Chats = make([]chatView, len(chats))
+		for i, c := range chats {
+			out.Body.Chats[i] = viewChat(c)
+		}
+		if more {
+			out.Body.Next = in.next(ctx, chats[len(chats)-1].Number)
+		}
+		return &out, nil
+	})
+}
+
+type getChatOutput struct {
+	Body chatView
+}
+
+// GetChat returns the operation that reads a chat: one call of the store.
+func GetChat(store chat.Store) Operation {
+	op := Operation{Name: "get-chat", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Get a chat"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *chatPath) (*getChatOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		c, err := store.Chat(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return &getChatOutput{Body: viewChat(c)}, nil
+	})
+}

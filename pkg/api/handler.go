@@ -1,0 +1,135 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"regexp"
+	"runtime/debug"
+)
+
+// handler is what every request goes through: it gets an id, a logger that
+// names the id, and a time limit; it reaches an operation or is answered with
+// a problem; and a panic becomes a 500.
+func handler(log *slog.Logger, mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := requestID(r)
+		w.Header().Set("X-Request-Id", id)
+		ctx, cancel := context.WithTimeout(withRequest(r.Context(), log, r, id), Timeout)
+		defer cancel()
+		defer answerPanic(ctx, w)
+		route(mux, w, r.WithContext(ctx))
+	})
+}
+
+// route serves the request's operation. ServeMux would answer the rest with
+// plain text and redirects.
+func route(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	serve, pattern := mux.Handler(r)
+	switch {
+	case pattern != "" && r.URL.Path == path.Clean(r.URL.Path):
+		mux.ServeHTTP(w, r) // sets the path values, which serve alone would not
+	case pattern != "":
+		write(w, newProblem(http.StatusNotFound, "there is no such route"))
+	default:
+		refuse(serve, w, r)
+	}
+}
+
+// refuse answers 404, or 405 with the Allow header, as ServeMux's own handler
+// for requests without a route would.
+func refuse(serve http.Handler, w http.ResponseWriter, r *http.Request) {
+	var seen statusOnly
+	serve.ServeHTTP(&seen, r)
+	allow := seen.Header().Get("Allow")
+	if seen.status != http.StatusMethodNotAllowed {
+		write(w, newProblem(http.StatusNotFound, "there is no such route"))
+		return
+	}
+	w.Header().Set("Allow", allow)
+	write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
+}
+
+// statusOnly keeps the status and headers of an answer and drops its body.
+type statusOnly struct {
+	status int
+	header http.Header
+}
+
+func (s *statusOnly) Header() http.Header {
+	if s.header == nil {
+		s.header = http.Header{}
+	}
+	return s.header
+}
+func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (s *statusOnly) WriteHeader(status int)      { s.status = status }
+
+func write(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone: nobody to tell
+}
+
+func answerPanic(ctx context.Context, w http.ResponseWriter) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	logger(ctx).ErrorContext(ctx, "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	write(w, newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log"))
+}
+
+// goodID is the form of the request ids that are taken over from a client or
+// a proxy; any other text could forge lines in a log.
+var goodID = regexp.MustCompile(`^[A-Za-z0-9._=-]{1,64}$`)
+
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); id != "" && goodID.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+// goodPrefix is the form of the path under which a proxy serves the API.
+var goodPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]{1,64}){1,4}$`)
+
+// request is what operations need to know of the HTTP request beside its input.
+type request struct {
+	log    *slog.Logger
+	id     string
+	prefix string // of links: the path that a proxy cut off, such as an API Gateway stage
+	path   string
+}
+
+type requestKey struct{}
+
+func withRequest(ctx context.Context, log *slog.Logger, r *http.Request, id string) context.Context {
+	req := request{log: log, id: id, path: r.URL.Path}
+	if prefix := r.Header.Get("X-Forwarded-Prefix"); prefix != "" && goodPrefix.MatchString(prefix) {
+		req.prefix = prefix
+	}
+	return context.WithValue(ctx, requestKey{}, req)
+}
+
+func requestOf(ctx context.Context) request {
+	req, _ := ctx.Value(requestKey{}).(request)
+	return req
+}
+
+func logger(ctx context.Context) *slog.Logger {
+	req := requestOf(ctx)
+	return req.log.With("request_id", req.id)
+}
+
+// link returns the path of a resource as the client of this request sees it.
+func link(ctx context.Context, format string, args ...any) string {
+	return requestOf(ctx).prefix + fmt.Sprintf(format, args...)
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Engine is a part that the API stands on.
+type Engine struct {
+	Name string                      // what it does: "store", "queue" or "index"
+	Ping func(context.Context) error // nil while it answers
+}
+
+type engineView struct {
+	Name         string  `json:"name"`
+	Status       string  `json:"status" enum:"ok,unavailable"`
+	Milliseconds float64 `json:"milliseconds" doc:"How long it took to answer"`
+}
+
+type healthOutput struct {
+	Status int
+	Body   struct {
+		Status  string       `json:"status" enum:"ok,unavailable"`
+		Engines []engineView `json:"engines"`
+	}
+}
+
+// Health returns the operation that asks every engine, side by side: 200
+// where all answer, else 503, with the state of each.
+func Health(engines ...Engine) Operation {
+	op := Operation{Name: "health", Method: http.MethodGet, Path: "/health", Summary: "State of the engines behind the API"}
+	return operation(op, http.StatusOK, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+		var out healthOutput
+		out.Status, out.Body.Status = http.StatusOK, "ok"
+		out.Body.Engines = pingAll(ctx, engines)
+		for _, e := range out.Body.Engines {
+			if e.Status != "ok" {
+				out.Status, out.Body.Status = http.StatusServiceUnavailable, "unavailable"
+			}
+		}
+		return &out, nil
+	})
+}
+
+// pingTimeout is short: whoever asks for health wants to know now.
+const pingTimeout = 2 * time.Second
+
+func pingAll(ctx context.Context, engines []Engine) []engineView {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	views := make([]engineView, len(engines))
+	var all sync.WaitGroup
+	for i, e := range engines {
+		all.Go(func() { views[i] = ping(ctx, e) })
+	}
+	all.Wait()
+	return views
+}
+
+func ping(ctx context.Context, e Engine) engineView {
+	start := time.Now()
+	view := engineView{Name: e.Name, Status: "ok"}
+	if err := e.Ping(ctx); err != nil {
+		view.Status = "unavailable"
+		logger(ctx).WarnContext(ctx, "engine does not answer", "engine", e.Name, "error", err)
+	}
+	view.Milliseconds = float64(time.Since(start).Microseconds()) / 1000
+	return view
+}

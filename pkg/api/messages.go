@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+// messageView is a message as clients see it.
+type messageView struct {
+	MessageNumber int64     `json:"message_number"`
+	ChatNumber    int64     `json:"chat_number"`
+	AppToken      string    `json:"app_token"`
+	Body          string    `json:"body"`
+	Sender        string    `json:"sender,omitempty"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+func viewMessage(m chat.Message) messageView {
+	return messageView{
+		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
+		Body: m.Body, Sender: m.Sender, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+	}
+}
+
+type createMessageInput struct {
+	chatPath
+	Body struct {
+		Body   string `json:"body" doc:"1 to 16,384 bytes of UTF-8, not blank"`
+		Sender string `json:"sender,omitempty" doc:"At most 128 characters"`
+	}
+}
+
+type createMessageOutput struct {
+	Location string `header:"Location"`
+	Body     struct {
+		Message string `json:"message"`
+		messageView
+	}
+}
+
+// CreateMessage returns the operation that creates a message: it takes the
+// number, then queues the row. These two calls are all that stands before the
+// 201.
+func CreateMessage(store chat.Store, queue chat.Queue) Operation {
+	kept := creates{store: store, queue: queue}
+	op := Operation{Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages", Summary: "Create a message"}
+	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		m, err := chat.NewMessage(id, in.Body.Body, in.Body.Sender, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if m.Number, err = store.TakeMessageNumber(ctx, id); err != nil {
+			return nil, err
+		}
+		if err := kept.keep(ctx, chat.Create{Message: &m}); err != nil {
+			return nil, err
+		}
+		var out createMessageOutput
+		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d/messages/%d", id.AppToken, id.Number, m.Number)
+		out.Body.Message = "Message created successfully"
+		out.Body.messageView = viewMessage(m)
+		return &out, nil
+	})
+}
+
+type listMessagesInput struct {
+	chatPath
+	pageInput
+}
+
+type listMessagesOutput struct {
+	Body struct {
+		Messages []messageView `json:"messages"`
+		Next     string        `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+	}
+}
+
+// ListMessages returns the operation that lists a chat's messages by number.
+func ListMessages(store chat.Store) Operation {
+	op := Operation{Name: "list-messages", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages", Summary: "List the messages of a chat"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *listMessagesInput) (*listMessagesOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		messages, more, err := store.Messages(ctx, id, in.page())
+		if err != nil {
+			return nil, err
+		}
+		var out listMessagesOutput
+		out.Body.Messages = make([]messageView, len(messages))
+		for i, m := range messages {
+			out.Body.Messages[i] = viewMessage(m)
+		}
+		if more {
+			out.Body.Next = in.next(ctx, messages[len(messages)-1].Number)
+		}
+		return &out, nil
+	})
+}
+
+type getMessageInput struct {
+	chatPath
+	MessageNumber int64 `path:"message_number" minimum:"1" maximum:"9007199254740991" doc:"The message's number in its chat"`
+}
+
+type getMessageOutput struct {
+	Body messageView
+}
+
+// GetMessage returns the operation that reads a message: one call of the store.
+func GetMessage(store chat.Store) Operation {
+	op := Operation{Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Get a message"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*getMessageOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		m, err := store.Message(ctx, id, in.MessageNumber)
+		if err != nil {
+			return nil, err
+		}
+		return &getMessageOutput{Body: viewMessage(m)}, nil
+	})
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"chatapi/pkg/chat"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Problem is the body of every error answer (RFC 9457).
+type Problem struct {
+	Type    string     `json:"type" doc:"Always about:blank: the code tells problems apart"`
+	Title   string     `json:"title" doc:"The status in words"`
+	Status  int        `json:"status"`
+	Detail  string     `json:"detail" doc:"What is wrong with this request"`
+	Code    string     `json:"code" doc:"A stable word to tell problems apart"`
+	Errors  []BadField `json:"errors,omitempty" doc:"What is wrong, field by field"`
+	Message string     `json:"message" doc:"The detail again, for older clients"`
+
+	retryAfter int // seconds, 0 for no Retry-After header
+}
+
+// BadField is what is wrong with one field.
+type BadField struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// The errors that operations return and what they become in HTTP. An error
+// that is not here is a 500 whose text stays in the log.
+var problems = []struct {
+	err        error
+	status     int
+	code       string
+	retryAfter int
+}{
+	{chat.ErrAppNotFound, http.StatusNotFound, "app_not_found", 0},
+	{chat.ErrChatNotFound, http.StatusNotFound, "chat_not_found", 0},
+	{chat.ErrMessageNotFound, http.StatusNotFound, "message_not_found", 0},
+	{chat.ErrNotStoredYet, http.StatusNotFound, "not_stored_yet", 1},
+	{errMissingQuery, http.StatusBadRequest, "missing_query", 0},
+	{chat.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", 1},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", 1},
+	{context.Canceled, http.StatusServiceUnavailable, "unavailable", 1},
+}
+
+// Problems that no operation returns: what is wrong with the request as such.
+var codes = map[int]string{
+	http.StatusBadRequest:            "malformed_request",
+	http.StatusNotFound:              "route_not_found",
+	http.StatusMethodNotAllowed:      "method_not_allowed",
+	http.StatusRequestTimeout:        "request_timeout",
+	http.StatusRequestEntityTooLarge: "request_too_large",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+	http.StatusUnprocessableEntity:   "invalid_field",
+	http.StatusInternalServerError:   "internal_error",
+}
+
+func newProblem(status int, detail string) *Problem {
+	return &Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: detail, Code: codes[status], Message: detail,
+	}
+}
+
+// problem returns what a client may know of an operation's error, and logs
+// what it may not.
+func problem(ctx context.Context, operation string, err error) *Problem {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		logger(ctx).ErrorContext(ctx, "operation failed", "operation", operation, "status", p.Status, "error", err)
+	}
+	return p
+}
+
+func problemOf(err error) *Problem {
+	var invalid *chat.InvalidError
+	if errors.As(err, &invalid) {
+		p := newProblem(http.StatusUnprocessableEntity, invalid.Error())
+		for _, f := range invalid.Fields {
+			p.Errors = append(p.Errors, BadField{Field: f.Field, Message: f.Message})
+		}
+		return p
+	}
+	for _, row := range problems {
+		if !errors.Is(err, row.err) {
+			continue
+		}
+		p := newProblem(row.status, row.err.Error())
+		p.Code, p.retryAfter = row.code, row.retryAfter
+		if row.code == "unavailable" {
+			p.setDetail("a part of the service does not answer; try again")
+		}
+		return p
+	}
+	return newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log")
+}
+
+func (p *Problem) setDetail(detail string) { p.Detail, p.Message = detail, detail }
+
+// Error returns the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus returns the HTTP status; huma asks for it.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders returns the headers that go with the problem; huma asks for them.
+func (p *Problem) GetHeaders() http.Header {
+	if p.retryAfter == 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(p.retryAfter)}}
+}
+
+// ContentType returns the media type of RFC 9457; huma asks for it.
+func (p *Problem) ContentType(string) string { return problemType }
+
+const problemType = "application/problem+json"
+
+// toProblem turns the errors that huma finds in a request into problems.
+func toProblem(_ huma.Context, _ string, body any) (any, error) {
+	found, ok := body.(*huma.ErrorModel)
+	if !ok {
+		return body, nil
+	}
+	p := newProblem(found.Status, found.Detail)
+	if p.Code == "" {
+		p.Code = "malformed_request"
+	}
+	for _, e := range found.Errors {
+		p.Errors = append(p.Errors, badField(e))
+	}
+	switch found.Status {
+	case http.StatusUnsupportedMediaType:
+		p.Errors = nil
+		p.setDetail("send the body as application/json")
+	case http.StatusRequestEntityTooLarge:
+		p.setDetail(fmt.Sprintf("a request has at most %d bytes", MaxRequest))
+	case http.StatusInternalServerError: // the body broke off while it was read
+		p.Errors = nil
+		p.setDetail("the request's body could not be read")
+	default:
+		if len(p.Errors) > 0 {
+			p.setDetail(sentence(p.Errors))
+		}
+	}
+	return p, nil
+}
+
+// badField says in our words what huma found, and leaves out the value.
+func badField(e *huma.ErrorDetail) BadField {
+	field := e.Location[strings.LastIndexByte(e.Location, '.')+1:]
+	message := e.Message
+	if rest, ok := strings.CutPrefix(message, "expected required property "); ok {
+		field, _, _ = strings.Cut(rest, " ")
+		message = "is required"
+	}
+	switch message {
+	case "unexpected property":
+		message = "is not a field of this request"
+	case "invalid integer":
+		message = fmt.Sprintf("must be a whole number, at most %d", int64(chat.MaxNumber))
+	}
+	return BadField{Field: field, Message: message}
+}
+
+func sentence(rows []BadField) string {
+	parts := make([]string, len(rows))
+	for i, row := range rows {
+		parts[i] = row.Field + ": " + row.Message
+	}
+	return strings.Join(parts, "; ")
+}

@@ -101,7 +101,7 @@ func operation[I, O any](op Operation, status int, serve func(context.Context, *
 			Summary:         op.Summary,
 			DefaultStatus:   status,
 			MaxBodyBytes:    MaxRequest + 1, // huma refuses a body of exactly this size
-			BodyReadTimeout: -1,             // the server's own read timeout holds
+			BodyReadTimeout: 2 * Timeout,    // later than Timeout, because it also ends the handler
 		}, func(ctx context.Context, in *I) (*O, error) {
 			out, err := serve(ctx, in)
 			if err != nil {

@@ -10,20 +10,21 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// appPath names an app in a path.
-type appPath struct {
+// AppPath names an app in a path. It is exported, as all types that stand
+// inside of an input or output are, because huma passes over the others.
+type AppPath struct {
 	AppToken string `path:"app_token" doc:"The app's secret token"`
 }
 
-func (p appPath) token() (string, error) {
+func (p AppPath) token() (string, error) {
 	if !chat.ValidToken(p.AppToken) {
 		return "", chat.ErrAppNotFound
 	}
 	return p.AppToken, nil
 }
 
-// appView is an app as clients see it.
-type appView struct {
+// App is an app as clients see it.
+type App struct {
 	AppToken  string    `json:"app_token"`
 	Name      string    `json:"name"`
 	ChatCount int64     `json:"chat_count" doc:"Stored chats"`
@@ -31,8 +32,8 @@ type appView struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-func viewApp(a chat.App) appView {
-	return appView{AppToken: a.Token, Name: a.Name, ChatCount: a.ChatCount, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+func viewApp(a chat.App) App {
+	return App{AppToken: a.Token, Name: a.Name, ChatCount: a.ChatCount, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 }
 
 type createAppInput struct {
@@ -44,9 +45,9 @@ type createAppInput struct {
 type createAppOutput struct {
 	Location string `header:"Location"`
 	Body     struct {
-		Status  string  `json:"status"`
-		Message string  `json:"message"`
-		Data    appView `json:"data"`
+		Status  string `json:"status"`
+		Message string `json:"message"`
+		Data    App    `json:"data"`
 	}
 }
 
@@ -77,8 +78,8 @@ type listAppsInput struct {
 
 type listAppsOutput struct {
 	Body struct {
-		Apps []appView `json:"apps"`
-		Next string    `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		Apps []App  `json:"apps"`
+		Next string `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
 	}
 }
 
@@ -91,7 +92,7 @@ func ListApps(store chat.Store) Operation {
 			return nil, err
 		}
 		var out listAppsOutput
-		out.Body.Apps = make([]appView, len(apps))
+		out.Body.Apps = make([]App, len(apps))
 		for i, a := range apps {
 			out.Body.Apps[i] = viewApp(a)
 		}
@@ -103,13 +104,13 @@ func ListApps(store chat.Store) Operation {
 }
 
 type getAppOutput struct {
-	Body appView
+	Body App
 }
 
 // GetApp returns the operation that reads an app: one call of the store.
 func GetApp(store chat.Store) Operation {
 	op := Operation{Name: "get-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}", Summary: "Get an app"}
-	return operation(op, http.StatusOK, func(ctx context.Context, in *appPath) (*getAppOutput, error) {
+	return operation(op, http.StatusOK, func(ctx context.Context, in *AppPath) (*getAppOutput, error) {
 		token, err := in.token()
 		if err != nil {
 			return nil, err

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// chatPath names a chat in a path.
-type chatPath struct {
-	appPath
+// ChatPath names a chat in a path.
+type ChatPath struct {
+	AppPath
 	ChatNumber int64 `path:"chat_number" minimum:"1" maximum:"9007199254740991" doc:"The chat's number in its app"`
 }
 
-func (p chatPath) id() (chat.ChatID, error) {
+func (p ChatPath) id() (chat.ChatID, error) {
 	token, err := p.token()
 	return chat.ChatID{AppToken: token, Number: p.ChatNumber}, err
 }
 
-// chatView is a chat as clients see it.
-type chatView struct {
+// Chat is a chat as clients see it.
+type Chat struct {
 	ChatNumber   int64     `json:"chat_number"`
 	AppToken     string    `json:"app_token"`
 	Title        string    `json:"title"`
@@ -31,15 +31,15 @@ type chatView struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-func viewChat(c chat.Chat) chatView {
-	return chatView{
+func viewChat(c chat.Chat) Chat {
+	return Chat{
 		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, MessageCount: c.MessageCount,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 }
 
 type createChatInput struct {
-	appPath
+	AppPath
 	Body *struct {
 		Title string `json:"title,omitempty" doc:"At most 200 characters"`
 	}
@@ -48,8 +48,8 @@ type createChatInput struct {
 type createChatOutput struct {
 	Location string `header:"Location"`
 	Body     struct {
-		Message string `json:"message"`
-		chatView
+		Done string `json:"message"`
+		Chat
 	}
 }
 
@@ -82,21 +82,21 @@ func CreateChat(store chat.Store, queue chat.Queue) Operation {
 		}
 		var out createChatOutput
 		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d", token, c.Number)
-		out.Body.Message = "Chat created successfully"
-		out.Body.chatView = viewChat(c)
+		out.Body.Done = "Chat created successfully"
+		out.Body.Chat = viewChat(c)
 		return &out, nil
 	})
 }
 
 type listChatsInput struct {
-	appPath
-	pageInput
+	AppPath
+	PageQuery
 }
 
 type listChatsOutput struct {
 	Body struct {
-		Chats []chatView `json:"chats"`
-		Next  string     `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		Chats []Chat `json:"chats"`
+		Next  string `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
 	}
 }
 
@@ -113,7 +113,7 @@ func ListChats(store chat.Store) Operation {
 			return nil, err
 		}
 		var out listChatsOutput
-		out.Body.Chats = make([]chatView, len(chats))
+		out.Body.Chats = make([]Chat, len(chats))
 		for i, c := range chats {
 			out.Body.Chats[i] = viewChat(c)
 		}
@@ -125,13 +125,13 @@ func ListChats(store chat.Store) Operation {
 }
 
 type getChatOutput struct {
-	Body chatView
+	Body Chat
 }
 
 // GetChat returns the operation that reads a chat: one call of the store.
 func GetChat(store chat.Store) Operation {
 	op := Operation{Name: "get-chat", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Get a chat"}
-	return operation(op, http.StatusOK, func(ctx context.Context, in *chatPath) (*getChatOutput, error) {
+	return operation(op, http.StatusOK, func(ctx context.Context, in *ChatPath) (*getChatOutput, error) {
 		id, err := in.id()
 		if err != nil {
 			return nil, err

@@ -13,7 +13,8 @@ type Engine struct {
 	Ping func(context.Context) error // nil while it answers
 }
 
-type engineView struct {
+// EngineState is whether an engine answers.
+type EngineState struct {
 	Name         string  `json:"name"`
 	Status       string  `json:"status" enum:"ok,unavailable"`
 	Milliseconds float64 `json:"milliseconds" doc:"How long it took to answer"`
@@ -22,8 +23,8 @@ type engineView struct {
 type healthOutput struct {
 	Status int
 	Body   struct {
-		Status  string       `json:"status" enum:"ok,unavailable"`
-		Engines []engineView `json:"engines"`
+		Status  string        `json:"status" enum:"ok,unavailable"`
+		Engines []EngineState `json:"engines"`
 	}
 }
 
@@ -47,10 +48,10 @@ func Health(engines ...Engine) Operation {
 // pingTimeout is short: whoever asks for health wants to know now.
 const pingTimeout = 2 * time.Second
 
-func pingAll(ctx context.Context, engines []Engine) []engineView {
+func pingAll(ctx context.Context, engines []Engine) []EngineState {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	views := make([]engineView, len(engines))
+	views := make([]EngineState, len(engines))
 	var all sync.WaitGroup
 	for i, e := range engines {
 		all.Go(func() { views[i] = ping(ctx, e) })
@@ -59,9 +60,9 @@ func pingAll(ctx context.Context, engines []Engine) []engineView {
 	return views
 }
 
-func ping(ctx context.Context, e Engine) engineView {
+func ping(ctx context.Context, e Engine) EngineState {
 	start := time.Now()
-	view := engineView{Name: e.Name, Status: "ok"}
+	view := EngineState{Name: e.Name, Status: "ok"}
 	if err := e.Ping(ctx); err != nil {
 		view.Status = "unavailable"
 		logger(ctx).WarnContext(ctx, "engine does not answer", "engine", e.Name, "error", err)

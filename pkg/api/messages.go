@@ -8,8 +8,8 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// messageView is a message as clients see it.
-type messageView struct {
+// Message is a message as clients see it.
+type Message struct {
 	MessageNumber int64     `json:"message_number"`
 	ChatNumber    int64     `json:"chat_number"`
 	AppToken      string    `json:"app_token"`
@@ -19,15 +19,15 @@ type messageView struct {
 	UpdatedAt     time.Time `json:"updated_at"`
 }
 
-func viewMessage(m chat.Message) messageView {
-	return messageView{
+func viewMessage(m chat.Message) Message {
+	return Message{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
 		Body: m.Body, Sender: m.Sender, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 	}
 }
 
 type createMessageInput struct {
-	chatPath
+	ChatPath
 	Body struct {
 		Body   string `json:"body" doc:"1 to 16,384 bytes of UTF-8, not blank"`
 		Sender string `json:"sender,omitempty" doc:"At most 128 characters"`
@@ -37,8 +37,8 @@ type createMessageInput struct {
 type createMessageOutput struct {
 	Location string `header:"Location"`
 	Body     struct {
-		Message string `json:"message"`
-		messageView
+		Done string `json:"message"`
+		Message
 	}
 }
 
@@ -65,21 +65,21 @@ func CreateMessage(store chat.Store, queue chat.Queue) Operation {
 		}
 		var out createMessageOutput
 		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d/messages/%d", id.AppToken, id.Number, m.Number)
-		out.Body.Message = "Message created successfully"
-		out.Body.messageView = viewMessage(m)
+		out.Body.Done = "Message created successfully"
+		out.Body.Message = viewMessage(m)
 		return &out, nil
 	})
 }
 
 type listMessagesInput struct {
-	chatPath
-	pageInput
+	ChatPath
+	PageQuery
 }
 
 type listMessagesOutput struct {
 	Body struct {
-		Messages []messageView `json:"messages"`
-		Next     string        `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		Messages []Message `json:"messages"`
+		Next     string    `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
 	}
 }
 
@@ -96,7 +96,7 @@ func ListMessages(store chat.Store) Operation {
 			return nil, err
 		}
 		var out listMessagesOutput
-		out.Body.Messages = make([]messageView, len(messages))
+		out.Body.Messages = make([]Message, len(messages))
 		for i, m := range messages {
 			out.Body.Messages[i] = viewMessage(m)
 		}
@@ -108,12 +108,12 @@ func ListMessages(store chat.Store) Operation {
 }
 
 type getMessageInput struct {
-	chatPath
+	ChatPath
 	MessageNumber int64 `path:"message_number" minimum:"1" maximum:"9007199254740991" doc:"The message's number in its chat"`
 }
 
 type getMessageOutput struct {
-	Body messageView
+	Body Message
 }
 
 // GetMessage returns the operation that reads a message: one call of the store.

@@ -8,20 +8,20 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// pageInput is how a client asks for a page of numbered items.
-type pageInput struct {
+// PageQuery is how a client asks for a page of numbered items.
+type PageQuery struct {
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Items at most"`
 	After  int64  `query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only items with a number above this"`
 	Before int64  `query:"before" minimum:"0" maximum:"9007199254740991" doc:"Only items with a number below this"`
 	Order  string `query:"order" default:"asc" enum:"asc,desc" doc:"Lowest number first, or highest"`
 }
 
-func (in pageInput) page() chat.Page {
+func (in PageQuery) page() chat.Page {
 	return chat.Page{After: in.After, Before: in.Before, Limit: in.Limit, Descending: in.Order == "desc"}
 }
 
 // next returns the link to the page that follows an item with this number.
-func (in pageInput) next(ctx context.Context, last int64) string {
+func (in PageQuery) next(ctx context.Context, last int64) string {
 	if in.Order == "desc" {
 		in.Before = last
 	} else {

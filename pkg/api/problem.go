@@ -153,6 +153,18 @@ func toProblem(_ huma.Context, _ string, body any) (any, error) {
 	return p, nil
 }
 
+// wordings are the beginnings of huma's messages and what they are here.
+var wordings = []struct{ huma, ours string }{
+	{"unexpected property", "is not a field of this request"},
+	{"invalid integer", fmt.Sprintf("must be a whole number, at most %d", int64(chat.MaxNumber))},
+	{"expected number", "must be a number"},
+	{"expected integer", "must be a whole number"},
+	{"expected length", "must have a length"},
+	{"expected string", "must be a string"},
+	{"expected object", "must be an object"},
+	{"expected value to be one of", "must be one of"},
+}
+
 // badField says in our words what huma found, and leaves out the value.
 func badField(e *huma.ErrorDetail) BadField {
 	field := e.Location[strings.LastIndexByte(e.Location, '.')+1:]
@@ -161,11 +173,14 @@ func badField(e *huma.ErrorDetail) BadField {
 		field, _, _ = strings.Cut(rest, " ")
 		message = "is required"
 	}
-	switch message {
-	case "unexpected property":
-		message = "is not a field of this request"
-	case "invalid integer":
-		message = fmt.Sprintf("must be a whole number, at most %d", int64(chat.MaxNumber))
+	if strings.HasSuffix(field, "_number") {
+		message = fmt.Sprintf("must be a whole number from 1 to %d", int64(chat.MaxNumber))
+	}
+	for _, w := range wordings {
+		if rest, ok := strings.CutPrefix(message, w.huma); ok {
+			message = w.ours + rest
+			break
+		}
 	}
 	return BadField{Field: field, Message: message}
 }

@@ -17,7 +17,7 @@ import (
 var errMissingQuery = errors.New("query is missing: send the words to search for")
 
 type searchInput struct {
-	chatPath
+	ChatPath
 	Body struct {
 		Query  string    `json:"query,omitempty" doc:"1 to 256 characters: words that must all match, and phrases in double quotes"`
 		Limit  int       `json:"limit,omitempty" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
@@ -28,15 +28,16 @@ type searchInput struct {
 	}
 }
 
-type foundMessage struct {
-	messageView
+// FoundMessage is a message that a search found.
+type FoundMessage struct {
+	Message
 	Highlights []chat.Highlight `json:"highlights" doc:"Where the body matches"`
 }
 
 type searchOutput struct {
 	Body struct {
 		Status   string         `json:"status"`
-		Messages []foundMessage `json:"messages"`
+		Messages []FoundMessage `json:"messages"`
 		Next     string         `json:"next,omitempty" doc:"Send it back as next for the next page; absent on the last"`
 	}
 }
@@ -92,10 +93,10 @@ func (in *searchInput) search() (chat.Search, error) {
 func viewHits(query chat.Query, hits []chat.Hit, more bool) *searchOutput {
 	var out searchOutput
 	out.Body.Status = "success"
-	out.Body.Messages = make([]foundMessage, len(hits))
+	out.Body.Messages = make([]FoundMessage, len(hits))
 	for i, h := range hits {
 		_, marked := query.Match(h.Message.Body)
-		out.Body.Messages[i] = foundMessage{messageView: viewMessage(h.Message), Highlights: marked}
+		out.Body.Messages[i] = FoundMessage{Message: viewMessage(h.Message), Highlights: marked}
 	}
 	if more {
 		out.Body.Next = encodePosition(hits[len(hits)-1].Position())

@@ -20,7 +20,8 @@ type Queue interface {
 type Receiver interface {
 	// Receive returns up to most deliveries and hides them from other
 	// receivers for the queue's visibility timeout. Where there are none it
-	// waits for some, for a time of its own, then returns none and no error.
+	// waits for some, for a time of its own, then returns none and no error,
+	// unless ctx is done.
 	Receive(ctx context.Context, most int) ([]Delivery, error)
 	// Delete removes deliveries that are dealt with. What is not deleted is
 	// delivered again after the visibility timeout; after MaxReceives

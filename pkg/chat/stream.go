@@ -10,7 +10,7 @@ import (
 type Stream interface {
 	// Read returns up to most changes after the checkpoint, oldest first.
 	// Where there are none it waits for some, for a time of its own, then
-	// returns none and no error.
+	// returns none and no error, unless ctx is done.
 	Read(ctx context.Context, most int) ([]Change, error)
 	// Checkpoint forgets the changes up to and with this sequence number.
 	Checkpoint(ctx context.Context, sequence uint64) error

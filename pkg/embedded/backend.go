@@ -1,0 +1,104 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"chatapi/pkg/embedded/search"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// ErrInUse is returned by Open where another process has the folder open.
+var ErrInUse = errors.New("the data folder is in use by another process")
+
+// DefaultVisibility is how long a delivery is hidden from other receivers.
+const DefaultVisibility = 30 * time.Second
+
+// Options are the settings of a backend. The zero value is ready for use.
+type Options struct {
+	Visibility time.Duration // of deliveries; 0 is DefaultVisibility
+}
+
+// Backend is the ports over one data folder.
+type Backend struct {
+	Store       *Store
+	Queue       *Queue
+	Stream      *Stream
+	Index       *search.Index
+	DeadLetters *DeadLetters
+
+	db        *bbolt.DB
+	committer *committer
+}
+
+// Open opens a data folder, or makes one where the folder does not exist or is
+// empty. It returns ErrForeign where the folder holds something else, ErrFormat
+// where another version of chatapi wrote it, and ErrInUse where another process
+// has it open.
+func Open(dir string, options Options) (*Backend, error) {
+	if options.Visibility == 0 {
+		options.Visibility = DefaultVisibility
+	}
+	if err := claim(dir); err != nil {
+		return nil, err
+	}
+	db, err := openRows(filepath.Join(dir, "rows.db"))
+	if err != nil {
+		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
+	}
+	index, err := search.Open(filepath.Join(dir, "search"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
+	}
+	b := &Backend{Index: index, db: db, committer: newCommitter(db)}
+	numbers := newNumbers(db)
+	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
+	b.Queue = newQueue(db, b.committer.commit, numbers, options.Visibility)
+	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed}
+	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
+	return b, nil
+}
+
+// Close waits for the writes under way and closes the folder. No other method
+// may be called any more.
+func (b *Backend) Close() error {
+	b.committer.close()
+	return errors.Join(b.Index.Close(), b.db.Close())
+}
+
+const (
+	lockTimeout = time.Second
+	// mapped is how much of the file is mapped ahead. Growing the map waits
+	// for readers, so it should not happen often.
+	mapped = 1 << 30
+)
+
+func openRows(path string) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         lockTimeout,
+		InitialMmapSize: mapped,
+		FreelistType:    bbolt.FreelistMapType,
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, ErrInUse
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}

@@ -1,0 +1,13 @@
+// Package embedded is the ports of package chat in one process and one data
+// folder, for one machine without AWS: rows, numbers, queue and stream in one
+// bbolt file, search in a bleve index beside it.
+//
+//	data/chatapi.json   what this folder is, and the format of what is in it
+//	data/rows.db        bbolt: apps, chats, messages, counters, creates, changes, dead_letters
+//	data/search/        bleve
+//
+// Every write goes through one committer, which commits whatever is waiting
+// in one transaction, so that many requests share one fsync and none waits
+// for a lock while the disk writes. A method that writes returns once its
+// write is durable.
+package embedded

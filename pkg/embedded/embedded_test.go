@@ -1,0 +1,95 @@
+package embedded_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/chat/chattest"
+	"chatapi/pkg/embedded"
+)
+
+func open(t *testing.T, dir string, options embedded.Options) *embedded.Backend {
+	t.Helper()
+	b, err := embedded.Open(dir, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func TestStore(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	chattest.Store(t, func(*testing.T) chat.Store { return b.Store })
+}
+
+func TestQueue(t *testing.T) {
+	chattest.Queue(t, func(t *testing.T) chattest.QueueUnderTest {
+		b := open(t, t.TempDir(), embedded.Options{Visibility: time.Second})
+		return chattest.QueueUnderTest{
+			Queue: b.Queue, Receiver: b.Queue, SendRaw: b.Queue.SendRaw,
+			DeadLetters: func(ctx context.Context) ([]string, error) { return bodies(ctx, b) },
+		}
+	})
+}
+
+func bodies(ctx context.Context, b *embedded.Backend) ([]string, error) {
+	letters, err := b.DeadLetters.List(ctx)
+	var all []string
+	for _, l := range letters {
+		all = append(all, l.Body)
+	}
+	return all, err
+}
+
+func TestOpen(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		prepare func(t *testing.T, dir string)
+		want    error
+	}{
+		{"new folder", func(*testing.T, string) {}, nil},
+		{"empty folder", func(t *testing.T, dir string) { makeDir(t, dir) }, nil},
+		{"a disk's lost+found", func(t *testing.T, dir string) { makeDir(t, filepath.Join(dir, "lost+found")) }, nil},
+		{"files of something else", func(t *testing.T, dir string) { writeFile(t, dir, "notes.txt", "mine") }, embedded.ErrForeign},
+		{"a marker of something else", func(t *testing.T, dir string) { writeFile(t, dir, "chatapi.json", "{}") }, embedded.ErrForeign},
+		{"a later format", func(t *testing.T, dir string) { writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":99}`) }, embedded.ErrFormat},
+		{"open already", func(t *testing.T, dir string) { open(t, dir, embedded.Options{}) }, embedded.ErrInUse},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			tt.prepare(t, dir)
+			b, err := embedded.Open(dir, embedded.Options{})
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			if err == nil {
+				_ = b.Close()
+			}
+		})
+	}
+}
+
+func makeDir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, dir, name, text string) {
+	t.Helper()
+	makeDir(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,91 @@
+package embedded
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrForeign is returned by Open where a folder holds files of something else.
+var ErrForeign = errors.New("the folder holds files that are not chatapi's; name an empty or a new folder")
+
+// ErrFormat is returned by Open where a folder has a format that this version
+// cannot read.
+var ErrFormat = errors.New("the data folder was written by another version of chatapi")
+
+// format is the version of the layout of a data folder.
+const format = 1
+
+const markerName = "chatapi.json"
+
+// marker says what a data folder is.
+type marker struct {
+	Format int `json:"chatapi_data_format"`
+}
+
+// claim makes sure that dir is a data folder of ours.
+func claim(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	path := filepath.Join(dir, markerName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return found(dir, path)
+	}
+	if err != nil {
+		return fmt.Errorf("open data folder: %w", err)
+	}
+	var m marker
+	if err := json.Unmarshal(text, &m); err != nil || m.Format == 0 {
+		return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
+	}
+	if m.Format != format {
+		return fmt.Errorf("open data folder %s: format %d, this version reads %d: %w", dir, m.Format, format, ErrFormat)
+	}
+	return nil
+}
+
+// found marks an empty folder as ours.
+func found(dir, path string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("open data folder: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() != "lost+found" && e.Name() != markerName+".new" {
+			return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
+		}
+	}
+	text, err := json.Marshal(marker{Format: format})
+	if err != nil {
+		return fmt.Errorf("mark data folder: %w", err)
+	}
+	if err := writeDurably(path, text); err != nil {
+		return fmt.Errorf("mark data folder: %w", err)
+	}
+	return nil
+}
+
+// writeDurably puts a whole file in its place or none.
+func writeDurably(path string, text []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

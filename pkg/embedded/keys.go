@@ -1,0 +1,73 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"go.etcd.io/bbolt"
+)
+
+// The buckets of rows.db. Numbers in keys are big-endian, so that keys sort as
+// numbers do.
+var (
+	bucketApps        = []byte("apps")         // app token → app
+	bucketChats       = []byte("chats")        // app token, chat number → chat
+	bucketMessages    = []byte("messages")     // app token, chat number, message number → message
+	bucketCounters    = []byte("counters")     // app token [, chat number] → the highest number given out in it
+	bucketCreates     = []byte("creates")      // sequence → entry of the queue
+	bucketChanges     = []byte("changes")      // sequence → change of a message
+	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
+
+	buckets = [][]byte{
+		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketCreates, bucketChanges, bucketDeadLetters,
+	}
+)
+
+func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func keySequence(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
+// chatKey is also the key of the chat's counter.
+func chatKey(id chat.ChatID) []byte {
+	key := make([]byte, 0, chat.TokenLength+16) // room for a message number
+	return binary.BigEndian.AppendUint64(append(key, id.AppToken...), uint64(id.Number))
+}
+
+func messageKey(id chat.ChatID, number int64) []byte {
+	return binary.BigEndian.AppendUint64(chatKey(id), uint64(number))
+}
+
+// get reads the JSON under a key into value and reports whether it is there.
+func get(bucket *bbolt.Bucket, key []byte, value any) (bool, error) {
+	text := bucket.Get(key)
+	if text == nil {
+		return false, nil
+	}
+	if err := json.Unmarshal(text, value); err != nil {
+		return false, fmt.Errorf("decode row: %w", err)
+	}
+	return true, nil
+}
+
+// put writes value as JSON under a key.
+func put(bucket *bbolt.Bucket, key []byte, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode row: %w", err)
+	}
+	return bucket.Put(key, text)
+}
+
+// appendTo writes value under the bucket's next sequence number. Keys only
+// ever grow there, so pages are filled to the brim.
+func appendTo(bucket *bbolt.Bucket, value []byte) error {
+	bucket.FillPercent = 1
+	n, err := bucket.NextSequence()
+	if err != nil {
+		return err
+	}
+	return bucket.Put(sequenceKey(n), value)
+}

@@ -1,0 +1,383 @@
+package embedded
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"go.etcd.io/bbolt"
+)
+
+// Store is the port to rows and numbers in one file.
+type Store struct {
+	db      *bbolt.DB
+	commit  commit
+	numbers *numbers
+	changed *signal // a message's row changed
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// CreateApp stores an app and its counter of chats.
+func (s *Store) CreateApp(ctx context.Context, app chat.App) error {
+	err := s.commit(ctx, func(tx *bbolt.Tx) error {
+		if err := raise(tx, chat.ChatID{AppToken: app.Token}, 0); err != nil {
+			return err
+		}
+		return put(tx.Bucket(bucketApps), []byte(app.Token), app)
+	})
+	return wrap(err, "create app")
+}
+
+// App returns an app, or chat.ErrAppNotFound.
+func (s *Store) App(ctx context.Context, token string) (app chat.App, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		exists, err := get(tx.Bucket(bucketApps), []byte(token), &app)
+		if err == nil && !exists {
+			return chat.ErrAppNotFound
+		}
+		return err
+	})
+	return app, wrap(err, "get app")
+}
+
+// Apps returns a page of apps in the order of their tokens.
+func (s *Store) Apps(ctx context.Context, cursor string, limit int) (apps []chat.App, next string, err error) {
+	last, err := decodeCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		apps, next, err = appsAfter(tx, last, limit)
+		return err
+	})
+	return apps, next, wrap(err, "list apps")
+}
+
+func appsAfter(tx *bbolt.Tx, last string, limit int) (apps []chat.App, next string, err error) {
+	rows := tx.Bucket(bucketApps).Cursor()
+	key, text := rows.Seek([]byte(last))
+	if last != "" && string(key) == last {
+		key, text = rows.Next()
+	}
+	for ; key != nil; key, text = rows.Next() {
+		if len(apps) == limit {
+			return apps, encodeCursor(apps[limit-1].Token), nil
+		}
+		var app chat.App
+		if err := decodeRow(text, &app); err != nil {
+			return nil, "", err
+		}
+		apps = append(apps, app)
+	}
+	return apps, "", nil
+}
+
+func encodeCursor(token string) string { return base64.RawURLEncoding.EncodeToString([]byte(token)) }
+
+func decodeCursor(cursor string) (token string, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || (cursor != "" && !chat.ValidToken(string(text))) {
+		return "", &chat.InvalidError{Fields: []chat.FieldError{{Field: "cursor", Message: "must come from the next link of a page"}}}
+	}
+	return string(text), nil
+}
+
+// TakeChatNumber returns the next chat number of an app.
+func (s *Store) TakeChatNumber(ctx context.Context, appToken string) (int64, error) {
+	n, err := s.take(ctx, chat.ChatID{AppToken: appToken})
+	return n, wrap(err, "take chat number")
+}
+
+// TakeMessageNumber returns the next message number of a chat.
+func (s *Store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+	n, err := s.take(ctx, id)
+	return n, wrap(err, "take message number")
+}
+
+func (s *Store) take(ctx context.Context, id chat.ChatID) (int64, error) {
+	if err := alive(ctx); err != nil {
+		return 0, err
+	}
+	n, err := s.numbers.take(id)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	if n == 0 {
+		return 0, s.missing(id)
+	}
+	return n, nil
+}
+
+// missing tells which of a counter's parents does not exist.
+func (s *Store) missing(id chat.ChatID) error {
+	if id.Number == 0 {
+		return chat.ErrAppNotFound
+	}
+	_, exists, err := s.numbers.last(chat.ChatID{AppToken: id.AppToken})
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case !exists:
+		return chat.ErrAppNotFound
+	default:
+		return chat.ErrChatNotFound
+	}
+}
+
+// FindChat returns nil where the chat is open for messages.
+func (s *Store) FindChat(ctx context.Context, id chat.ChatID) error {
+	if err := alive(ctx); err != nil {
+		return err
+	}
+	_, exists, err := s.numbers.last(id)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !exists {
+		return s.missing(id)
+	}
+	return nil
+}
+
+// OpenChat opens a chat for messages.
+func (s *Store) OpenChat(ctx context.Context, id chat.ChatID) error {
+	err := s.commit(ctx, func(tx *bbolt.Tx) error { return openChat(tx, id) })
+	if err == nil {
+		s.numbers.settle(chat.ChatID{AppToken: id.AppToken}, id.Number)
+	}
+	return wrap(err, "open chat")
+}
+
+// openChat makes the chat's number and its counter durable.
+func openChat(tx *bbolt.Tx, id chat.ChatID) error {
+	if err := raise(tx, chat.ChatID{AppToken: id.AppToken}, id.Number); err != nil {
+		return err
+	}
+	return raise(tx, id, 0)
+}
+
+// StoreChats stores chats and adds them to the app's count in one transaction.
+func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Chat) error {
+	err := s.commit(ctx, func(tx *bbolt.Tx) error { return storeChats(tx, appToken, chats) })
+	if err == nil {
+		for _, c := range chats {
+			s.numbers.settle(chat.ChatID{AppToken: appToken}, c.Number)
+		}
+	}
+	return wrap(err, "store chats")
+}
+
+func storeChats(tx *bbolt.Tx, appToken string, chats []chat.Chat) error {
+	var app chat.App
+	exists, err := get(tx.Bucket(bucketApps), []byte(appToken), &app)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return chat.ErrAppNotFound
+	}
+	for _, c := range chats {
+		added, err := storeChat(tx, c)
+		if err != nil {
+			return err
+		}
+		app.ChatCount += added
+	}
+	return put(tx.Bucket(bucketApps), []byte(appToken), app)
+}
+
+// storeChat returns 1 where the chat is new and 0 where it was there.
+func storeChat(tx *bbolt.Tx, c chat.Chat) (added int64, err error) {
+	rows, key := tx.Bucket(bucketChats), chatKey(c.ID())
+	var row chat.Chat
+	if _, err := get(rows, key, &row); err != nil {
+		return 0, err
+	}
+	if !hidden(row) {
+		return 0, nil
+	}
+	c.MessageCount = row.MessageCount
+	if err := put(rows, key, c); err != nil {
+		return 0, err
+	}
+	return 1, openChat(tx, c.ID())
+}
+
+// hidden reports whether a row only counts the messages of a chat whose own
+// create has not arrived.
+func hidden(row chat.Chat) bool { return row.CreatedAt.IsZero() }
+
+// Chat returns a chat.
+func (s *Store) Chat(ctx context.Context, id chat.ChatID) (c chat.Chat, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		_, err := get(tx.Bucket(bucketChats), chatKey(id), &c)
+		return err
+	})
+	if err == nil && hidden(c) {
+		c, err = chat.Chat{}, s.notStored(chat.ChatID{AppToken: id.AppToken}, id.Number, chat.ErrChatNotFound)
+	}
+	return c, wrap(err, "get chat")
+}
+
+// notStored tells why a number has no row: because it is on its way, was not
+// given out, or its parent does not exist.
+func (s *Store) notStored(parent chat.ChatID, number int64, notFound error) error {
+	last, exists, err := s.numbers.last(parent)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case !exists:
+		return s.missing(parent)
+	case number <= last:
+		return chat.ErrNotStoredYet
+	default:
+		return notFound
+	}
+}
+
+// Chats returns a page of an app's chats.
+func (s *Store) Chats(ctx context.Context, appToken string, page chat.Page) (chats []chat.Chat, more bool, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		return eachNumber(tx.Bucket(bucketChats), []byte(appToken), page, func(text []byte) (bool, error) {
+			var c chat.Chat
+			if err := decodeRow(text, &c); err != nil {
+				return false, err
+			}
+			if hidden(c) {
+				return true, nil
+			}
+			if more = len(chats) == page.Limit; !more {
+				chats = append(chats, c)
+			}
+			return !more, nil
+		})
+	})
+	if err == nil && len(chats) == 0 {
+		err = s.findApp(appToken)
+	}
+	return chats, more, wrap(err, "list chats")
+}
+
+func (s *Store) findApp(token string) error {
+	_, exists, err := s.numbers.last(chat.ChatID{AppToken: token})
+	if err != nil {
+		return unavailable(err)
+	}
+	if !exists {
+		return chat.ErrAppNotFound
+	}
+	return nil
+}
+
+// StoreMessages stores messages of one chat, adds them to its count and notes
+// the changes for the stream in one transaction.
+func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
+	err := s.commit(ctx, func(tx *bbolt.Tx) error { return storeMessages(tx, id, messages) })
+	if err == nil {
+		for _, m := range messages {
+			s.numbers.settle(id, m.Number)
+		}
+		s.changed.send()
+	}
+	return wrap(err, "store messages")
+}
+
+func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []chat.Message) error {
+	var row chat.Chat
+	rows, key := tx.Bucket(bucketChats), chatKey(id)
+	if _, err := get(rows, key, &row); err != nil {
+		return err
+	}
+	before, last := row.MessageCount, int64(0)
+	for _, m := range messages {
+		added, err := storeMessage(tx, m)
+		if err != nil {
+			return err
+		}
+		row.MessageCount += added
+		last = max(last, m.Number)
+	}
+	if row.MessageCount == before {
+		return nil
+	}
+	row.AppToken, row.Number = id.AppToken, id.Number
+	if err := put(rows, key, row); err != nil {
+		return err
+	}
+	return raise(tx, id, last)
+}
+
+// storeMessage returns 1 where the message is new and 0 where it was there.
+func storeMessage(tx *bbolt.Tx, m chat.Message) (added int64, err error) {
+	rows, key := tx.Bucket(bucketMessages), messageKey(m.ChatID(), m.Number)
+	if rows.Get(key) != nil {
+		return 0, nil
+	}
+	if err := put(rows, key, m); err != nil {
+		return 0, err
+	}
+	return 1, noteChange(tx, nil, &m)
+}
+
+// Message returns a message.
+func (s *Store) Message(ctx context.Context, id chat.ChatID, number int64) (m chat.Message, err error) {
+	exists := false
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		exists, err = get(tx.Bucket(bucketMessages), messageKey(id, number), &m)
+		return err
+	})
+	if err == nil && !exists {
+		err = s.notStored(id, number, chat.ErrMessageNotFound)
+	}
+	return m, wrap(err, "get message")
+}
+
+// Messages returns a page of a chat's messages.
+func (s *Store) Messages(ctx context.Context, id chat.ChatID, page chat.Page) (messages []chat.Message, more bool, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		return eachNumber(tx.Bucket(bucketMessages), chatKey(id), page, func(text []byte) (bool, error) {
+			if more = len(messages) == page.Limit; more {
+				return false, nil
+			}
+			var m chat.Message
+			err := decodeRow(text, &m)
+			messages = append(messages, m)
+			return err == nil, err
+		})
+	})
+	if err == nil && len(messages) == 0 {
+		err = s.FindChat(ctx, id)
+	}
+	return messages, more, wrap(err, "list messages")
+}
+
+// Ping returns an error where the file cannot be read.
+func (s *Store) Ping(ctx context.Context) error {
+	return wrap(s.view(ctx, func(*bbolt.Tx) error { return nil }), "ping store")
+}
+
+func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {
+	if err := alive(ctx); err != nil {
+		return err
+	}
+	return s.db.View(read)
+}
+
+func alive(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func unavailable(err error) error { return fmt.Errorf("%w: %w", chat.ErrUnavailable, err) }
+
+func wrap(err error, tried string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", tried, err)
+}

@@ -1,0 +1,174 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/indexer"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+const (
+	// queuePollers is how many batches of creates are stored side by side, so
+	// that one decodes while another waits for the disk.
+	queuePollers = 2
+	// queueBatch and streamBatch are how many records a batch has at most; SQS
+	// and DynamoDB Streams batches on AWS are set in template.yaml.
+	queueBatch  = 1000
+	streamBatch = 500
+	// batchTimeout is the time that a batch may take, as the timeout of the
+	// functions on AWS.
+	batchTimeout = 30 * time.Second
+	// maxRecordAge is how long a change is tried again, as
+	// MaximumRecordAgeInSeconds of the stream mapping on AWS.
+	maxRecordAge = 6 * time.Hour
+	// firstRetry and lastRetry bound the wait between tries, which doubles.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// queuePoller hands creates to the writer.
+type queuePoller struct {
+	receiver chat.Receiver
+	handle   func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
+	log      *slog.Logger
+}
+
+func (p queuePoller) run(ctx context.Context) {
+	var retry backoff
+	for {
+		err := p.poll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.log.WarnContext(ctx, "queue not polled", "error", err)
+			retry.wait(ctx)
+			continue
+		}
+		retry.reset()
+	}
+}
+
+// poll deals with one batch. What the writer did not store stays hidden until
+// its visibility timeout and comes again.
+func (p queuePoller) poll(ctx context.Context) error {
+	deliveries, err := p.receiver.Receive(ctx, queueBatch)
+	if err != nil || len(deliveries) == 0 {
+		return err
+	}
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	answer, err := p.handle(ctx, sqsEvent(deliveries))
+	if err != nil {
+		return err
+	}
+	failed := map[string]bool{}
+	for _, f := range answer.BatchItemFailures {
+		failed[f.ItemIdentifier] = true
+	}
+	stored := deliveries[:0]
+	for _, d := range deliveries {
+		if !failed[d.ID] {
+			stored = append(stored, d)
+		}
+	}
+	if len(stored) == 0 {
+		return nil
+	}
+	return p.receiver.Delete(ctx, stored)
+}
+
+// streamPoller hands changes to the indexer, in order.
+type streamPoller struct {
+	stream      chat.Stream
+	handle      func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error)
+	deadLetters indexer.DeadLetters
+	log         *slog.Logger
+}
+
+func (p streamPoller) run(ctx context.Context) {
+	var retry backoff
+	for {
+		complete, err := p.poll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.log.WarnContext(ctx, "stream not polled", "error", err)
+		}
+		if !complete {
+			retry.wait(ctx)
+			continue
+		}
+		retry.reset()
+	}
+}
+
+// poll deals with one batch and reports whether all of it is dealt with. The
+// next batch begins with the first change that is not.
+func (p streamPoller) poll(ctx context.Context) (complete bool, err error) {
+	changes, err := p.stream.Read(ctx, streamBatch)
+	if err != nil || len(changes) == 0 {
+		return err == nil, err
+	}
+	ctx, cancel := finishing(ctx)
+	defer cancel()
+	event := streamEvent(changes)
+	answer, err := p.handle(ctx, event)
+	if err != nil {
+		return false, err
+	}
+	failed := map[string]bool{}
+	for _, f := range answer.BatchItemFailures {
+		failed[f.ItemIdentifier] = true
+	}
+	done := 0
+	for done < len(changes) && !failed[sequenceNumber(changes[done])] {
+		done++
+	}
+	if done < len(changes) && time.Since(changes[done].At) > maxRecordAge {
+		if err := p.giveUp(ctx, event.Records[done]); err != nil {
+			return false, err
+		}
+		done++
+	}
+	if done == 0 {
+		return false, nil
+	}
+	return done == len(changes), p.stream.Checkpoint(ctx, changes[done-1].Sequence)
+}
+
+// giveUp moves a change that failed for too long to the dead letters.
+func (p streamPoller) giveUp(ctx context.Context, record events.DynamoDBEventRecord) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	return p.deadLetters.Send(ctx, "not indexed for "+maxRecordAge.String(), text)
+}
+
+// finishing returns a context for a batch at hand: it outlives the end of
+// polling, so that the batch is finished, but not for ever.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+}
+
+// backoff is the wait between tries.
+type backoff struct{ next time.Duration }
+
+func (b *backoff) reset() { b.next = 0 }
+
+func (b *backoff) wait(ctx context.Context) {
+	b.next = min(max(firstRetry, 2*b.next), lastRetry)
+	timer := time.NewTimer(b.next)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

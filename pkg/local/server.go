@@ -1,0 +1,85 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"chatapi/pkg/api"
+	"chatapi/pkg/chat"
+	"chatapi/pkg/indexer"
+	"chatapi/pkg/writer"
+)
+
+// Backend is the engines behind a server.
+type Backend struct {
+	Store       chat.Store
+	Queue       chat.Queue
+	Receiver    chat.Receiver
+	Stream      chat.Stream
+	Index       chat.Index
+	DeadLetters indexer.DeadLetters
+}
+
+// shutdownTimeout bounds how long requests in flight may take at shutdown.
+const shutdownTimeout = 10 * time.Second
+
+// Serve answers requests on the listener and stores and indexes what they
+// create, until ctx is done. Then it takes no more requests, finishes those in
+// flight and the batches at hand, and returns nil. What is still queued is
+// stored at the next start.
+func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, b Backend) error {
+	pollCtx, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPolling()
+	var pollers sync.WaitGroup
+	queue := queuePoller{receiver: b.Receiver, handle: writer.New(b.Store, log).Handle, log: log}
+	for range queuePollers {
+		pollers.Go(func() { queue.run(pollCtx) })
+	}
+	stream := streamPoller{stream: b.Stream, handle: indexer.New(b.Index, b.DeadLetters, log).Handle, deadLetters: b.DeadLetters, log: log}
+	pollers.Go(func() { stream.run(pollCtx) })
+
+	err := serveHTTP(ctx, log, listener, Handler(log, b))
+	stopPolling()
+	pollers.Wait()
+	return err
+}
+
+// Handler returns the API over a backend.
+func Handler(log *slog.Logger, b Backend) http.Handler {
+	return api.New(log, api.Operations(b.Store, b.Queue, b.Index,
+		api.Engine{Name: "store", Ping: b.Store.Ping},
+		api.Engine{Name: "queue", Ping: b.Queue.Ping},
+		api.Engine{Name: "index", Ping: b.Index.Ping},
+	)...)
+}
+
+func serveHTTP(ctx context.Context, log *slog.Logger, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(listener) }()
+	select {
+	case err := <-stopped:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	if err := <-stopped; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}

@@ -25,7 +25,7 @@ const (
 	batchTimeout = 30 * time.Second
 	// maxRecordAge is how long a change is tried again, as
 	// MaximumRecordAgeInSeconds of the stream mapping on AWS.
-	maxRecordAge = 6 * time.Hour
+	maxRecordAge = 12 * time.Hour
 	// firstRetry and lastRetry bound the wait between tries, which doubles.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be the command, so that a test can kill it.
+func TestMain(m *testing.M) {
+	if os.Getenv("CHATAPI_TEST_BE_COMMAND") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func TestServeRefuses(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	foreign := t.TempDir()
+	file := filepath.Join(foreign, "notes.txt")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	free := "127.0.0.1:0"
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		says   string
+	}{
+		{"a port in use", []string{"serve", "--addr", taken.Addr().String(), "--data", t.TempDir()}, 1, "is in use by another program"},
+		{"no address", []string{"serve", "--addr", "nowhere", "--data", t.TempDir()}, 1, "listen on nowhere"},
+		{"a folder that cannot be made", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1, "make data folder"},
+		{"a foreign folder", []string{"serve", "--addr", free, "--data", foreign}, 1, "not chatapi's"},
+		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "not defined: -port"},
+		{"an argument", []string{"serve", "here"}, 2, `no argument "here"`},
+		{"an unknown command", []string{"swerve"}, 2, `no command "swerve"`},
+		{"no command", nil, 2, "Usage"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := run(t.Context(), tt.args, func(string) string { return "" }, &stdout, &stderr)
+			if status != tt.status || !strings.Contains(stderr.String(), tt.says) {
+				t.Errorf("status %d, want %d; says %q, want %q", status, tt.status, stderr.String(), tt.says)
+			}
+			if lines := strings.Count(stderr.String(), "\n"); tt.status == 1 && lines != 1 {
+				t.Errorf("%d lines, want one: %s", lines, stderr.String())
+			}
+		})
+	}
+}
+
+func TestServeEnvironment(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // start, and stop at once
+	env := map[string]string{"CHATAPI_ADDR": "127.0.0.1:0", "CHATAPI_DATA": filepath.Join(t.TempDir(), "there")}
+	var stdout, stderr bytes.Buffer
+	if status := run(ctx, []string{"serve"}, func(name string) string { return env[name] }, &stdout, &stderr); status != 0 {
+		t.Fatalf("status %d: %s", status, stderr.String())
+	}
+	for _, want := range []string{"http://127.0.0.1:", env["CHATAPI_DATA"], "try: curl -X POST http://127.0.0.1:"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("no %q in %q", want, stdout.String())
+		}
+	}
+}
+
+// server is the command in a process of its own.
+type server struct {
+	process *exec.Cmd
+	url     string
+}
+
+func start(t *testing.T, data string) server {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := exec.Command(self, "serve", "--addr", "127.0.0.1:0", "--data", data)
+	process.Env = append(os.Environ(), "CHATAPI_TEST_BE_COMMAND=1")
+	process.Stderr = os.Stderr
+	stdout, err := process.StdoutPipe()
+	if err == nil {
+		err = process.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server did not start: %v", err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	_, rest, _ := strings.Cut(line, "http://")
+	addr, _, _ := strings.Cut(rest, " ")
+	return server{process: process, url: "http://" + addr}
+}
+
+func (s server) kill() {
+	_ = s.process.Process.Signal(syscall.SIGKILL)
+	_ = s.process.Wait()
+}
+
+// call sends a request and decodes its answer.
+func (s server) call(method, path, body string, out any) error {
+	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %d %s", method, path, answer.StatusCode, text)
+	}
+	return json.Unmarshal(text, out)
+}
+
+type created struct {
+	ChatNumber    int64 `json:"chat_number"`
+	MessageNumber int64 `json:"message_number"`
+	Data          struct {
+		AppToken string `json:"app_token"`
+	} `json:"data"`
+}
+
+// acknowledged is what clients got a 201 for: message bodies by number.
+type acknowledged struct {
+	mu       sync.Mutex
+	messages []map[int64]string // of chat 1, chat 2 …
+	highest  []int64
+}
+
+func (a *acknowledged) add(chat int, number int64, body string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if before, twice := a.messages[chat][number]; twice {
+		return fmt.Errorf("number %d of chat %d was given to %q and to %q", number, chat+1, before, body)
+	}
+	a.messages[chat][number] = body
+	a.highest[chat] = max(a.highest[chat], number)
+	return nil
+}
+
+// TestKill is promises 1, 2 and 6 over kill -9 of the server under load: what
+// was acknowledged is there exactly once, numbering goes on above it, and
+// search finds it.
+func TestKill(t *testing.T) {
+	const chats, rounds, clients = 4, 3, 16
+	data := filepath.Join(t.TempDir(), "data")
+	s := start(t, data)
+	var app created
+	if err := s.call("POST", "/api/v1/apps", `{"name":"kill"}`, &app); err != nil {
+		t.Fatal(err)
+	}
+	path := "/api/v1/apps/" + app.Data.AppToken + "/chats"
+	acks := &acknowledged{highest: make([]int64, chats)}
+	for range chats {
+		var made created
+		if err := s.call("POST", path, `{}`, &made); err != nil {
+			t.Fatal(err)
+		}
+		acks.messages = append(acks.messages, map[int64]string{})
+	}
+	for round := range rounds {
+		loadUntilKilled(t, s, path, acks, round, clients)
+		s = start(t, data)
+		for chat := range chats {
+			var made created
+			body := fmt.Sprintf("after kill %d", round)
+			if err := s.call("POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fmt.Sprintf(`{"body":%q}`, body), &made); err != nil {
+				t.Fatal(err)
+			}
+			if made.MessageNumber <= acks.highest[chat] {
+				t.Fatalf("chat %d: number %d after %d was acknowledged", chat+1, made.MessageNumber, acks.highest[chat])
+			}
+			if err := acks.add(chat, made.MessageNumber, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for chat := range chats {
+		checkChat(t, s, fmt.Sprintf("%s/%d", path, chat+1), acks.messages[chat], acks.highest[chat])
+	}
+}
+
+// loadUntilKilled creates messages from many clients and kills the server in
+// the middle of it.
+func loadUntilKilled(t *testing.T, s server, path string, acks *acknowledged, round, clients int) {
+	t.Helper()
+	var load sync.WaitGroup
+	for client := range clients {
+		load.Go(func() {
+			for i := 0; ; i++ {
+				chat := (client + i) % len(acks.messages)
+				body := fmt.Sprintf("r%dc%di%d", round, client, i)
+				var made created
+				if s.call("POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fmt.Sprintf(`{"body":%q}`, body), &made) != nil {
+					return // killed
+				}
+				if err := acks.add(chat, made.MessageNumber, body); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	time.Sleep(700 * time.Millisecond)
+	s.kill()
+	load.Wait()
+}
+
+// checkChat compares what is stored with what was acknowledged.
+func checkChat(t *testing.T, s server, path string, want map[int64]string, last int64) {
+	t.Helper()
+	if len(want) < 10 {
+		t.Fatalf("%s: only %d acknowledged messages: no load", path, len(want))
+	}
+	within(t, 20*time.Second, "the newest message of "+path+" is stored", func() bool {
+		return s.call("GET", fmt.Sprintf("%s/messages/%d", path, last), "", &struct{}{}) == nil
+	})
+	stored := map[int64]string{}
+	var after int64
+	for {
+		var page struct {
+			Messages []struct {
+				Number int64  `json:"message_number"`
+				Body   string `json:"body"`
+			} `json:"messages"`
+		}
+		if err := s.call("GET", fmt.Sprintf("%s/messages?limit=200&after=%d", path, after), "", &page); err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Messages) == 0 {
+			break
+		}
+		for _, m := range page.Messages {
+			stored[m.Number], after = m.Body, m.Number
+		}
+	}
+	for number, body := range want {
+		if stored[number] != body {
+			t.Errorf("%s: message %d is %q, acknowledged was %q", path, number, stored[number], body)
+		}
+	}
+	var chat struct {
+		MessageCount int64 `json:"message_count"`
+	}
+	if err := s.call("GET", path, "", &chat); err != nil || chat.MessageCount != int64(len(stored)) {
+		t.Errorf("%s: message_count %d, %d are stored, %v", path, chat.MessageCount, len(stored), err)
+	}
+	within(t, 20*time.Second, "search finds every stored message of "+path, func() bool {
+		return s.countFound(t, path, "r0") == countWith(stored, "r0") && s.countFound(t, path, "after") == countWith(stored, "after")
+	})
+}
+
+func countWith(stored map[int64]string, prefix string) (n int) {
+	for _, body := range stored {
+		if strings.HasPrefix(body, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// countFound counts the hits of a query over all pages.
+func (s server) countFound(t *testing.T, path, query string) (n int) {
+	t.Helper()
+	next := ""
+	for {
+		var page struct {
+			Messages []struct{} `json:"messages"`
+			Next     string     `json:"next"`
+		}
+		if err := s.call("POST", path+"/messages/search", fmt.Sprintf(`{"query":%q,"limit":200,"next":%q}`, query, next), &page); err != nil {
+			t.Fatal(err)
+		}
+		n += len(page.Messages)
+		if next = page.Next; next == "" {
+			return n
+		}
+	}
+}
+
+func within(t *testing.T, most time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(most); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", most, what)
+		}
+	}
+}

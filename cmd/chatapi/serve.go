@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"runtime"
 	"syscall"
 
 	"chatapi/pkg/embedded"
@@ -43,6 +45,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 }
 
 func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Writer) error {
+	shareCores()
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -72,4 +75,13 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	return listener, nil
+}
+
+// shareCores lets more threads run than there are cores. Indexing computes for
+// long stretches; Go's scheduler lets a request wait up to 10 ms for one to
+// end, the operating system's much less.
+func shareCores() {
+	if os.Getenv("GOMAXPROCS") == "" { // Go reads it before main does
+		runtime.GOMAXPROCS(4 * runtime.GOMAXPROCS(0))
+	}
 }

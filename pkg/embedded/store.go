@@ -3,7 +3,9 @@ package embedded
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"chatapi/pkg/chat"
 
@@ -275,7 +277,11 @@ func (s *Store) findApp(token string) error {
 // StoreMessages stores messages of one chat, adds them to its count and notes
 // the changes for the stream in one transaction.
 func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
-	err := s.commit(ctx, func(tx *bbolt.Tx) error { return storeMessages(tx, id, messages) })
+	rows, err := newMessageRows(messages)
+	if err != nil {
+		return wrap(err, "store messages")
+	}
+	err = s.commit(ctx, func(tx *bbolt.Tx) error { return storeMessages(tx, id, rows) })
 	if err == nil {
 		for _, m := range messages {
 			s.numbers.settle(id, m.Number)
@@ -285,7 +291,31 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 	return wrap(err, "store messages")
 }
 
-func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []chat.Message) error {
+// messageRow is a message as it goes into the file: encoded ahead, because
+// everyone waits for the committer.
+type messageRow struct {
+	number           int64
+	key, row, change []byte
+}
+
+func newMessageRows(messages []chat.Message) ([]messageRow, error) {
+	rows := make([]messageRow, len(messages))
+	now := time.Now().UTC()
+	for i, m := range messages {
+		row, err := json.Marshal(m)
+		if err != nil {
+			return nil, fmt.Errorf("encode message: %w", err)
+		}
+		change, err := json.Marshal(change{At: now, New: row})
+		if err != nil {
+			return nil, fmt.Errorf("encode change: %w", err)
+		}
+		rows[i] = messageRow{number: m.Number, key: messageKey(m.ChatID(), m.Number), row: row, change: change}
+	}
+	return rows, nil
+}
+
+func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []messageRow) error {
 	var row chat.Chat
 	rows, key := tx.Bucket(bucketChats), chatKey(id)
 	if _, err := get(rows, key, &row); err != nil {
@@ -298,7 +328,7 @@ func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []chat.Message) error 
 			return err
 		}
 		row.MessageCount += added
-		last = max(last, m.Number)
+		last = max(last, m.number)
 	}
 	if row.MessageCount == before {
 		return nil
@@ -311,15 +341,15 @@ func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []chat.Message) error 
 }
 
 // storeMessage returns 1 where the message is new and 0 where it was there.
-func storeMessage(tx *bbolt.Tx, m chat.Message) (added int64, err error) {
-	rows, key := tx.Bucket(bucketMessages), messageKey(m.ChatID(), m.Number)
-	if rows.Get(key) != nil {
+func storeMessage(tx *bbolt.Tx, m messageRow) (added int64, err error) {
+	rows := tx.Bucket(bucketMessages)
+	if rows.Get(m.key) != nil {
 		return 0, nil
 	}
-	if err := put(rows, key, m); err != nil {
+	if err := rows.Put(m.key, m.row); err != nil {
 		return 0, err
 	}
-	return 1, noteChange(tx, nil, &m)
+	return 1, appendTo(tx.Bucket(bucketChanges), m.change)
 }
 
 // Message returns a message.

@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -26,17 +25,26 @@ var _ chat.Stream = (*Stream)(nil)
 
 // change is a chat.Change as it stands in its bucket.
 type change struct {
-	At  time.Time     `json:"at"`
-	Old *chat.Message `json:"old,omitempty"`
-	New *chat.Message `json:"new,omitempty"`
+	At  time.Time       `json:"at"`
+	Old json.RawMessage `json:"old,omitempty"` // a message
+	New json.RawMessage `json:"new,omitempty"` // a message
 }
 
-func noteChange(tx *bbolt.Tx, before, after *chat.Message) error {
-	text, err := json.Marshal(change{At: time.Now().UTC(), Old: before, New: after})
+func (c change) decode(sequence uint64) (chat.Change, error) {
+	before, err := decodeMessage(c.Old)
 	if err != nil {
-		return fmt.Errorf("encode change: %w", err)
+		return chat.Change{}, err
 	}
-	return appendTo(tx.Bucket(bucketChanges), text)
+	after, err := decodeMessage(c.New)
+	return chat.Change{Sequence: sequence, At: c.At, Old: before, New: after}, err
+}
+
+func decodeMessage(text json.RawMessage) (*chat.Message, error) {
+	if text == nil {
+		return nil, nil
+	}
+	var m chat.Message
+	return &m, decodeRow(text, &m)
 }
 
 // Read returns up to most changes after the checkpoint. Where there are none
@@ -58,11 +66,15 @@ func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		for key, text := rows.First(); key != nil && len(changes) < most; key, text = rows.Next() {
-			var c change
-			if err := decodeRow(text, &c); err != nil {
+			var row change
+			if err := decodeRow(text, &row); err != nil {
 				return err
 			}
-			changes = append(changes, chat.Change{Sequence: keySequence(key), At: c.At, Old: c.Old, New: c.New})
+			c, err := row.decode(keySequence(key))
+			if err != nil {
+				return err
+			}
+			changes = append(changes, c)
 		}
 		return nil
 	})

@@ -19,7 +19,13 @@ const (
 	// queueBatch and streamBatch are how many records a batch has at most; SQS
 	// and DynamoDB Streams batches on AWS are set in template.yaml.
 	queueBatch  = 1000
-	streamBatch = 500
+	streamBatch = 1000
+	// queueWindow and streamWindow are how long a batch gathers under load, as
+	// the batching windows of the mappings on AWS: every batch costs disk
+	// writes of its own, which creates would wait for. A first record is dealt
+	// with at once.
+	queueWindow  = 20 * time.Millisecond
+	streamWindow = 300 * time.Millisecond
 	// batchTimeout is the time that a batch may take, as the timeout of the
 	// functions on AWS.
 	batchTimeout = 30 * time.Second
@@ -51,6 +57,7 @@ func (p queuePoller) run(ctx context.Context) {
 			continue
 		}
 		retry.reset()
+		sleep(ctx, queueWindow)
 	}
 }
 
@@ -106,6 +113,7 @@ func (p streamPoller) run(ctx context.Context) {
 			continue
 		}
 		retry.reset()
+		sleep(ctx, streamWindow)
 	}
 }
 
@@ -165,7 +173,11 @@ func (b *backoff) reset() { b.next = 0 }
 
 func (b *backoff) wait(ctx context.Context) {
 	b.next = min(max(firstRetry, 2*b.next), lastRetry)
-	timer := time.NewTimer(b.next)
+	sleep(ctx, b.next)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"chatapi/internal/client"
 )
 
 // text is the body of every message but for its number: about as long as chat
@@ -109,7 +110,7 @@ func measureChatapi(ctx context.Context, server string, s settings) (r result, e
 		return r, err
 	}
 	defer func() { r.cpu = perRequest(p.stop(), r.requests) }()
-	c := client{base: "http://" + p.addr}
+	c := setup{client.New("http://"+p.addr, 1)}
 	paths, err := c.createChats(ctx, s.chats)
 	if err != nil {
 		return r, err
@@ -122,39 +123,17 @@ func measureChatapi(ctx context.Context, server string, s settings) (r result, e
 	return r, err
 }
 
-// client asks the API for what is not measured.
-type client struct{ base string }
-
-func (c client) call(ctx context.Context, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= 300 {
-		text, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s %s: %d %s", method, path, answer.StatusCode, text)
-	}
-	return json.NewDecoder(answer.Body).Decode(out)
-}
+// setup asks the API for what is not measured.
+type setup struct{ *client.Client }
 
 // createChats returns the paths of the messages of new chats.
-func (c client) createChats(ctx context.Context, n int) (paths []string, err error) {
+func (c setup) createChats(ctx context.Context, n int) (paths []string, err error) {
 	var app struct {
 		Data struct {
 			AppToken string `json:"app_token"`
 		} `json:"data"`
 	}
-	if err := c.call(ctx, http.MethodPost, "/api/v1/apps", map[string]string{"name": "bench"}, &app); err != nil {
+	if err := c.Call(ctx, http.MethodPost, "/api/v1/apps", map[string]string{"name": "bench"}, &app); err != nil {
 		return nil, err
 	}
 	chats := "/api/v1/apps/" + app.Data.AppToken + "/chats"
@@ -162,7 +141,7 @@ func (c client) createChats(ctx context.Context, n int) (paths []string, err err
 		var made struct {
 			ChatNumber int64 `json:"chat_number"`
 		}
-		if err := c.call(ctx, http.MethodPost, chats, struct{}{}, &made); err != nil {
+		if err := c.Call(ctx, http.MethodPost, chats, struct{}{}, &made); err != nil {
 			return nil, err
 		}
 		paths = append(paths, fmt.Sprintf("%s/%d/messages", chats, made.ChatNumber))
@@ -175,7 +154,7 @@ const drainTimeout = 5 * time.Minute
 
 // drain waits until everything acknowledged is stored, and the last message of
 // every chat searchable.
-func (c client) drain(ctx context.Context, paths []string, r *result) error {
+func (c setup) drain(ctx context.Context, paths []string, r *result) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	start := time.Now()
@@ -195,12 +174,12 @@ func (c client) drain(ctx context.Context, paths []string, r *result) error {
 	return err
 }
 
-func (c client) stored(ctx context.Context, paths []string) (sum int64, err error) {
+func (c setup) stored(ctx context.Context, paths []string) (sum int64, err error) {
 	for _, path := range paths {
 		var got struct {
 			MessageCount int64 `json:"message_count"`
 		}
-		if err := c.call(ctx, http.MethodGet, strings.TrimSuffix(path, "/messages"), nil, &got); err != nil {
+		if err := c.Call(ctx, http.MethodGet, strings.TrimSuffix(path, "/messages"), nil, &got); err != nil {
 			return 0, err
 		}
 		sum += got.MessageCount
@@ -209,17 +188,17 @@ func (c client) stored(ctx context.Context, paths []string) (sum int64, err erro
 }
 
 // waitSearchable waits until a search finds the newest message of a chat.
-func (c client) waitSearchable(ctx context.Context, path string) error {
+func (c setup) waitSearchable(ctx context.Context, path string) error {
 	var newest, found struct {
 		Messages []struct {
 			Number int64 `json:"message_number"`
 		} `json:"messages"`
 	}
-	if err := c.call(ctx, http.MethodGet, path+"?order=desc&limit=1", nil, &newest); err != nil || len(newest.Messages) == 0 {
+	if err := c.Call(ctx, http.MethodGet, path+"?order=desc&limit=1", nil, &newest); err != nil || len(newest.Messages) == 0 {
 		return err
 	}
 	for {
-		err := c.call(ctx, http.MethodPost, path+"/search", map[string]any{"query": "fox", "limit": 1}, &found)
+		err := c.Call(ctx, http.MethodPost, path+"/search", map[string]any{"query": "fox", "limit": 1}, &found)
 		if err != nil {
 			return err
 		}

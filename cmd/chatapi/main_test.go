@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chatapi/internal/client"
 )
 
 // TestMain lets the test binary be the command, so that a test can kill it.
@@ -85,7 +85,7 @@ func TestServeEnvironment(t *testing.T) {
 // server is the command in a process of its own.
 type server struct {
 	process *exec.Cmd
-	url     string
+	api     *client.Client
 }
 
 func start(t *testing.T, data string) server {
@@ -115,7 +115,7 @@ func start(t *testing.T, data string) server {
 	go func() { _, _ = io.Copy(io.Discard, stdout) }()
 	_, rest, _ := strings.Cut(line, "http://")
 	addr, _, _ := strings.Cut(rest, " ")
-	return server{process: process, url: "http://" + addr}
+	return server{process: process, api: client.New("http://"+addr, 16)}
 }
 
 func (s server) kill() {
@@ -123,27 +123,7 @@ func (s server) kill() {
 	_ = s.process.Wait()
 }
 
-// call sends a request and decodes its answer.
-func (s server) call(method, path, body string, out any) error {
-	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %d %s", method, path, answer.StatusCode, text)
-	}
-	return json.Unmarshal(text, out)
-}
+type fields map[string]any
 
 type created struct {
 	ChatNumber    int64 `json:"chat_number"`
@@ -179,14 +159,14 @@ func TestKill(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	s := start(t, data)
 	var app created
-	if err := s.call("POST", "/api/v1/apps", `{"name":"kill"}`, &app); err != nil {
+	if err := s.api.Call(t.Context(), "POST", "/api/v1/apps", fields{"name": "kill"}, &app); err != nil {
 		t.Fatal(err)
 	}
 	path := "/api/v1/apps/" + app.Data.AppToken + "/chats"
 	acks := &acknowledged{highest: make([]int64, chats)}
 	for range chats {
 		var made created
-		if err := s.call("POST", path, `{}`, &made); err != nil {
+		if err := s.api.Call(t.Context(), "POST", path, fields{}, &made); err != nil {
 			t.Fatal(err)
 		}
 		acks.messages = append(acks.messages, map[int64]string{})
@@ -197,7 +177,7 @@ func TestKill(t *testing.T) {
 		for chat := range chats {
 			var made created
 			body := fmt.Sprintf("after kill %d", round)
-			if err := s.call("POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fmt.Sprintf(`{"body":%q}`, body), &made); err != nil {
+			if err := s.api.Call(t.Context(), "POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fields{"body": body}, &made); err != nil {
 				t.Fatal(err)
 			}
 			if made.MessageNumber <= acks.highest[chat] {
@@ -224,7 +204,7 @@ func loadUntilKilled(t *testing.T, s server, path string, acks *acknowledged, ro
 				chat := (client + i) % len(acks.messages)
 				body := fmt.Sprintf("r%dc%di%d", round, client, i)
 				var made created
-				if s.call("POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fmt.Sprintf(`{"body":%q}`, body), &made) != nil {
+				if s.api.Call(t.Context(), "POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fields{"body": body}, &made) != nil {
 					return // killed
 				}
 				if err := acks.add(chat, made.MessageNumber, body); err != nil {
@@ -245,7 +225,7 @@ func checkChat(t *testing.T, s server, path string, want map[int64]string, last 
 		t.Fatalf("%s: only %d acknowledged messages: no load", path, len(want))
 	}
 	within(t, 20*time.Second, "the newest message of "+path+" is stored", func() bool {
-		return s.call("GET", fmt.Sprintf("%s/messages/%d", path, last), "", &struct{}{}) == nil
+		return s.api.Call(t.Context(), "GET", fmt.Sprintf("%s/messages/%d", path, last), nil, nil) == nil
 	})
 	stored := map[int64]string{}
 	var after int64
@@ -256,7 +236,7 @@ func checkChat(t *testing.T, s server, path string, want map[int64]string, last 
 				Body   string `json:"body"`
 			} `json:"messages"`
 		}
-		if err := s.call("GET", fmt.Sprintf("%s/messages?limit=200&after=%d", path, after), "", &page); err != nil {
+		if err := s.api.Call(t.Context(), "GET", fmt.Sprintf("%s/messages?limit=200&after=%d", path, after), nil, &page); err != nil {
 			t.Fatal(err)
 		}
 		if len(page.Messages) == 0 {
@@ -274,7 +254,7 @@ func checkChat(t *testing.T, s server, path string, want map[int64]string, last 
 	var chat struct {
 		MessageCount int64 `json:"message_count"`
 	}
-	if err := s.call("GET", path, "", &chat); err != nil || chat.MessageCount != int64(len(stored)) {
+	if err := s.api.Call(t.Context(), "GET", path, nil, &chat); err != nil || chat.MessageCount != int64(len(stored)) {
 		t.Errorf("%s: message_count %d, %d are stored, %v", path, chat.MessageCount, len(stored), err)
 	}
 	within(t, 20*time.Second, "search finds every stored message of "+path, func() bool {
@@ -300,7 +280,7 @@ func (s server) countFound(t *testing.T, path, query string) (n int) {
 			Messages []struct{} `json:"messages"`
 			Next     string     `json:"next"`
 		}
-		if err := s.call("POST", path+"/messages/search", fmt.Sprintf(`{"query":%q,"limit":200,"next":%q}`, query, next), &page); err != nil {
+		if err := s.api.Call(t.Context(), "POST", path+"/messages/search", fields{"query": query, "limit": 200, "next": next}, &page); err != nil {
 			t.Fatal(err)
 		}
 		n += len(page.Messages)

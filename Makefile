@@ -1,0 +1,50 @@
+# The one place for the commands of this project; "make help" lists them.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/chatapi
+	go build -o bin/chatapi ./cmd/chatapi
+
+.PHONY: run
+run: build ## serve the API on 127.0.0.1:8000 with everything embedded
+	exec bin/chatapi serve
+
+.PHONY: test
+test: ## run all tests that need nothing but Go
+	@if command -v "$$(go env CC)" >/dev/null; then race=-race; \
+	else echo "there is no C compiler here, so the tests run without the race detector"; fi; \
+	set -x; go test $$race ./...
+
+.PHONY: test-engines
+test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
+	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, govulncheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
+	go vet -tags engines ./...
+	go run $(STATICCHECK) -tags engines ./...
+	@echo "go run $(GOVULNCHECK) ./..."; out=$$(go run $(GOVULNCHECK) ./... 2>&1) || \
+	case "$$out" in \
+	*"fetching vulnerabilities"*) echo "not run: the Go vulnerability database cannot be reached from here";; \
+	*) echo "$$out"; exit 1;; \
+	esac
+
+.PHONY: lint-template
+lint-template: ## cfn-lint and sam validate --lint on template.yaml; installs them
+	engines/sam.sh cfn-lint template.yaml
+	engines/sam.sh sam validate --lint
+
+.PHONY: bench
+bench: build ## durable creates a second, beside a bare net/http server
+	go run ./bench -server bin/chatapi
+
+.PHONY: demo
+demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)
+	demo/run.sh $(TEXTS)

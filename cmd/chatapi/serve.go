@@ -9,8 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"chatapi/pkg/embedded"
@@ -37,6 +37,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		fmt.Fprintf(stderr, "chatapi serve: takes no argument %q\n", flags.Arg(0))
 		return 2
 	}
+	tune(getenv)
 	if err := serveEmbedded(ctx, *addr, *data, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "chatapi: %v\n", err)
 		return 1
@@ -45,7 +46,6 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 }
 
 func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Writer) error {
-	shareCores()
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -77,11 +77,17 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// shareCores lets more threads run than there are cores. Indexing computes for
-// long stretches; Go's scheduler lets a request wait up to 10 ms for one to
-// end, the operating system's much less.
-func shareCores() {
-	if os.Getenv("GOMAXPROCS") == "" { // Go reads it before main does
+// tune sets the Go runtime for this program, where the environment does not.
+//
+// More threads run than there are cores: indexing computes for long stretches,
+// and Go's scheduler lets a request wait up to 10 ms for one to end, the
+// operating system's much less. And the garbage collector waits for more
+// garbage, because little of the memory is live.
+func tune(getenv func(string) string) {
+	if getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(4 * runtime.GOMAXPROCS(0))
+	}
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
 	}
 }

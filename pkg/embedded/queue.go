@@ -2,7 +2,8 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -37,11 +38,26 @@ type delivery struct {
 	receives int
 }
 
-// entry is a create as it stands in its bucket.
+// entry is a create as it stands in its bucket: when it was sent, how often it
+// was delivered, and its body as it came.
 type entry struct {
-	SentAt   time.Time `json:"sent_at"`
-	Receives int       `json:"receives,omitempty"` // deliveries, but for the first one, which costs no write
-	Body     string    `json:"body"`
+	sentAt   time.Time
+	receives int // but for the first delivery, which costs no write
+	body     string
+}
+
+func (e entry) encode() []byte {
+	text := make([]byte, 0, 9+len(e.body))
+	text = binary.BigEndian.AppendUint64(text, uint64(e.sentAt.UnixMilli()))
+	return append(append(text, byte(e.receives)), e.body...)
+}
+
+func decodeEntry(text []byte) (entry, error) {
+	if len(text) < 9 {
+		return entry{}, errors.New("decode create: it is cut off")
+	}
+	sentAt := time.UnixMilli(int64(binary.BigEndian.Uint64(text))).UTC()
+	return entry{sentAt: sentAt, receives: int(text[8]), body: string(text[9:])}, nil
 }
 
 func newQueue(db *bbolt.DB, commit commit, numbers *numbers, visibility time.Duration) *Queue {
@@ -76,11 +92,8 @@ func (q *Queue) SendRaw(ctx context.Context, body string) error {
 }
 
 func (q *Queue) append(ctx context.Context, body string, with func(*bbolt.Tx) error) error {
-	text, err := json.Marshal(entry{SentAt: time.Now().UTC(), Body: body})
-	if err != nil {
-		return err
-	}
-	err = q.commit(ctx, func(tx *bbolt.Tx) error {
+	text := entry{sentAt: time.Now(), body: body}.encode()
+	err := q.commit(ctx, func(tx *bbolt.Tx) error {
 		if err := with(tx); err != nil {
 			return err
 		}
@@ -146,17 +159,17 @@ func (q *Queue) deliver(most int) (found []chat.Delivery, err error) {
 
 // hide notes a delivery of an entry and returns it. The queue is locked.
 func (q *Queue) hide(key, text []byte, until time.Time) (chat.Delivery, error) {
-	var e entry
-	if err := decodeRow(text, &e); err != nil {
+	e, err := decodeEntry(text)
+	if err != nil {
 		return chat.Delivery{}, err
 	}
 	id := keySequence(key)
-	receives := e.Receives + 1
+	receives := e.receives + 1
 	q.hidden[id] = delivery{until: until, receives: receives}
 	name := strconv.FormatUint(id, 10)
 	return chat.Delivery{
 		ID: name, Receipt: name + "." + strconv.Itoa(receives),
-		Body: e.Body, Receives: receives, SentAt: e.SentAt,
+		Body: e.body, Receives: receives, SentAt: e.sentAt,
 	}, nil
 }
 
@@ -232,17 +245,17 @@ func countReceives(tx *bbolt.Tx, due map[uint64]delivery) error {
 	rows := tx.Bucket(bucketCreates)
 	for id, d := range due {
 		key := sequenceKey(id)
-		var e entry
-		exists, err := get(rows, key, &e)
+		text := rows.Get(key)
+		if text == nil { // deleted late
+			continue
+		}
+		e, err := decodeEntry(text)
 		if err != nil {
 			return err
 		}
-		if !exists {
-			continue
-		}
-		e.Receives = d.receives
+		e.receives = d.receives
 		if d.receives < chat.MaxReceives {
-			err = put(rows, key, e)
+			err = rows.Put(key, e.encode())
 		} else {
 			err = moveToDeadLetters(tx, key, e)
 		}
@@ -254,8 +267,8 @@ func countReceives(tx *bbolt.Tx, due map[uint64]delivery) error {
 }
 
 func moveToDeadLetters(tx *bbolt.Tx, key []byte, e entry) error {
-	reason := fmt.Sprintf("delivered %d times and never stored", e.Receives)
-	if err := bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.Body, At: time.Now().UTC()}); err != nil {
+	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)
+	if err := bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()}); err != nil {
 		return err
 	}
 	return tx.Bucket(bucketCreates).Delete(key)

@@ -300,17 +300,13 @@ type messageRow struct {
 
 func newMessageRows(messages []chat.Message) ([]messageRow, error) {
 	rows := make([]messageRow, len(messages))
-	now := time.Now().UTC()
+	now := time.Now()
 	for i, m := range messages {
 		row, err := json.Marshal(m)
 		if err != nil {
 			return nil, fmt.Errorf("encode message: %w", err)
 		}
-		change, err := json.Marshal(change{At: now, New: row})
-		if err != nil {
-			return nil, fmt.Errorf("encode change: %w", err)
-		}
-		rows[i] = messageRow{number: m.Number, key: messageKey(m.ChatID(), m.Number), row: row, change: change}
+		rows[i] = messageRow{number: m.Number, key: messageKey(m.ChatID(), m.Number), row: row, change: encodeChange(now, nil, row)}
 	}
 	return rows, nil
 }

@@ -2,7 +2,8 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/binary"
+	"fmt"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -23,24 +24,32 @@ type Stream struct {
 
 var _ chat.Stream = (*Stream)(nil)
 
-// change is a chat.Change as it stands in its bucket.
-type change struct {
-	At  time.Time       `json:"at"`
-	Old json.RawMessage `json:"old,omitempty"` // a message
-	New json.RawMessage `json:"new,omitempty"` // a message
+// encodeChange returns a change as it stands in its bucket: when, the length
+// of the old row, the old row and the new one, each as JSON or empty. The rows
+// are there already as JSON, so this costs a copy and no encoding.
+func encodeChange(at time.Time, before, after []byte) []byte {
+	text := make([]byte, 0, 12+len(before)+len(after))
+	text = binary.BigEndian.AppendUint64(text, uint64(at.UnixMilli()))
+	text = binary.BigEndian.AppendUint32(text, uint32(len(before)))
+	return append(append(text, before...), after...)
 }
 
-func (c change) decode(sequence uint64) (chat.Change, error) {
-	before, err := decodeMessage(c.Old)
-	if err != nil {
-		return chat.Change{}, err
+func decodeChange(sequence uint64, text []byte) (chat.Change, error) {
+	if len(text) < 12 || len(text)-12 < int(binary.BigEndian.Uint32(text[8:])) {
+		return chat.Change{}, fmt.Errorf("decode change %d: it is cut off", sequence)
 	}
-	after, err := decodeMessage(c.New)
-	return chat.Change{Sequence: sequence, At: c.At, Old: before, New: after}, err
+	at := time.UnixMilli(int64(binary.BigEndian.Uint64(text))).UTC()
+	rows, split := text[12:], binary.BigEndian.Uint32(text[8:])
+	before, err := decodeMessage(rows[:split])
+	if err != nil {
+		return chat.Change{}, fmt.Errorf("decode change %d: %w", sequence, err)
+	}
+	after, err := decodeMessage(rows[split:])
+	return chat.Change{Sequence: sequence, At: at, Old: before, New: after}, err
 }
 
-func decodeMessage(text json.RawMessage) (*chat.Message, error) {
-	if text == nil {
+func decodeMessage(text []byte) (*chat.Message, error) {
+	if len(text) == 0 {
 		return nil, nil
 	}
 	var m chat.Message
@@ -66,11 +75,7 @@ func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		for key, text := rows.First(); key != nil && len(changes) < most; key, text = rows.Next() {
-			var row change
-			if err := decodeRow(text, &row); err != nil {
-				return err
-			}
-			c, err := row.decode(keySequence(key))
+			c, err := decodeChange(keySequence(key), text)
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,9 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -47,7 +49,7 @@ type queuePoller struct {
 func (p queuePoller) run(ctx context.Context) {
 	var retry backoff
 	for {
-		err := p.poll(ctx)
+		size, err := p.poll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -57,37 +59,33 @@ func (p queuePoller) run(ctx context.Context) {
 			continue
 		}
 		retry.reset()
-		sleep(ctx, queueWindow)
+		gather(ctx, size, queueBatch, queueWindow)
 	}
 }
 
-// poll deals with one batch. What the writer did not store stays hidden until
-// its visibility timeout and comes again.
-func (p queuePoller) poll(ctx context.Context) error {
+// poll deals with one batch and returns its size. What the writer did not
+// store stays hidden until its visibility timeout and comes again.
+func (p queuePoller) poll(ctx context.Context) (size int, err error) {
 	deliveries, err := p.receiver.Receive(ctx, queueBatch)
 	if err != nil || len(deliveries) == 0 {
-		return err
+		return 0, err
 	}
+	size = len(deliveries)
 	ctx, cancel := finishing(ctx)
 	defer cancel()
 	answer, err := p.handle(ctx, sqsEvent(deliveries))
 	if err != nil {
-		return err
+		return size, err
 	}
 	failed := map[string]bool{}
 	for _, f := range answer.BatchItemFailures {
 		failed[f.ItemIdentifier] = true
 	}
-	stored := deliveries[:0]
-	for _, d := range deliveries {
-		if !failed[d.ID] {
-			stored = append(stored, d)
-		}
-	}
+	stored := slices.DeleteFunc(deliveries, func(d chat.Delivery) bool { return failed[d.ID] })
 	if len(stored) == 0 {
-		return nil
+		return size, nil
 	}
-	return p.receiver.Delete(ctx, stored)
+	return size, p.receiver.Delete(ctx, stored)
 }
 
 // streamPoller hands changes to the indexer, in order.
@@ -101,54 +99,67 @@ type streamPoller struct {
 func (p streamPoller) run(ctx context.Context) {
 	var retry backoff
 	for {
-		complete, err := p.poll(ctx)
+		size, err := p.poll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			p.log.WarnContext(ctx, "stream not polled", "error", err)
-		}
-		if !complete {
+			p.log.WarnContext(ctx, "stream not polled to the end of a batch", "error", err)
 			retry.wait(ctx)
 			continue
 		}
 		retry.reset()
-		sleep(ctx, streamWindow)
+		gather(ctx, size, streamBatch, streamWindow)
 	}
 }
 
-// poll deals with one batch and reports whether all of it is dealt with. The
-// next batch begins with the first change that is not.
-func (p streamPoller) poll(ctx context.Context) (complete bool, err error) {
+// errIncomplete: a change of a batch was not indexed; the next batch begins
+// with it.
+var errIncomplete = errors.New("a change was not indexed")
+
+// poll deals with one batch and returns its size.
+func (p streamPoller) poll(ctx context.Context) (size int, err error) {
 	changes, err := p.stream.Read(ctx, streamBatch)
 	if err != nil || len(changes) == 0 {
-		return err == nil, err
+		return 0, err
 	}
 	ctx, cancel := finishing(ctx)
 	defer cancel()
 	event := streamEvent(changes)
 	answer, err := p.handle(ctx, event)
 	if err != nil {
-		return false, err
+		return len(changes), err
 	}
+	done := firstFailed(event, answer)
+	if done < len(changes) && time.Since(changes[done].At) > maxRecordAge {
+		if err := p.giveUp(ctx, event.Records[done]); err != nil {
+			return len(changes), err
+		}
+		done++
+	}
+	if done > 0 {
+		err = p.stream.Checkpoint(ctx, changes[done-1].Sequence)
+	}
+	if done < len(changes) {
+		err = errors.Join(err, errIncomplete)
+	}
+	return len(changes), err
+}
+
+// firstFailed returns the index of the first record that failed, or the number
+// of records.
+func firstFailed(event events.DynamoDBEvent, answer events.DynamoDBEventResponse) int {
 	failed := map[string]bool{}
 	for _, f := range answer.BatchItemFailures {
 		failed[f.ItemIdentifier] = true
 	}
-	done := 0
-	for done < len(changes) && !failed[sequenceNumber(changes[done])] {
-		done++
+	i := slices.IndexFunc(event.Records, func(r events.DynamoDBEventRecord) bool {
+		return failed[r.Change.SequenceNumber]
+	})
+	if i < 0 {
+		return len(event.Records)
 	}
-	if done < len(changes) && time.Since(changes[done].At) > maxRecordAge {
-		if err := p.giveUp(ctx, event.Records[done]); err != nil {
-			return false, err
-		}
-		done++
-	}
-	if done == 0 {
-		return false, nil
-	}
-	return done == len(changes), p.stream.Checkpoint(ctx, changes[done-1].Sequence)
+	return i
 }
 
 // giveUp moves a change that failed for too long to the dead letters.
@@ -164,6 +175,14 @@ func (p streamPoller) giveUp(ctx context.Context, record events.DynamoDBEventRec
 // polling, so that the batch is finished, but not for ever.
 func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+}
+
+// gather waits for the next batch to fill, unless there was nothing or there is
+// more already.
+func gather(ctx context.Context, size, batch int, window time.Duration) {
+	if size > 0 && size < batch {
+		sleep(ctx, window)
+	}
 }
 
 // backoff is the wait between tries.

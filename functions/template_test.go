@@ -1,0 +1,155 @@
+package functions_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"chatapi/pkg/chat"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+// template is template.yaml. Each resource's properties are read where its
+// type is known.
+type template struct {
+	Globals struct {
+		Function struct {
+			Handler string `yaml:"Handler"`
+			Runtime string `yaml:"Runtime"`
+		} `yaml:"Function"`
+	} `yaml:"Globals"`
+	Resources map[string]struct {
+		Type       string    `yaml:"Type"`
+		Properties yaml.Node `yaml:"Properties"`
+	} `yaml:"Resources"`
+}
+
+// function is what the tests read of an AWS::Serverless::Function.
+type function struct {
+	CodeURI string `yaml:"CodeUri"`
+	Timeout int    `yaml:"Timeout"`
+	Events  map[string]struct {
+		Type       string `yaml:"Type"`
+		Properties struct {
+			Method string `yaml:"Method"`
+			Path   string `yaml:"Path"`
+		} `yaml:"Properties"`
+	} `yaml:"Events"`
+}
+
+func (f function) name() string { return path.Base(f.CodeURI) }
+
+// queue is what the tests read of an AWS::SQS::Queue.
+type queue struct {
+	VisibilityTimeout      int `yaml:"VisibilityTimeout"`
+	MessageRetentionPeriod int `yaml:"MessageRetentionPeriod"`
+	RedrivePolicy          struct {
+		MaxReceiveCount int `yaml:"maxReceiveCount"`
+	} `yaml:"RedrivePolicy"`
+}
+
+// TestEveryFunctionIsDeployed holds that the template's functions are those in
+// the folders, under the name that their runtime starts.
+func TestEveryFunctionIsDeployed(t *testing.T) {
+	stack := readTemplate(t)
+	var deployed []string
+	for _, f := range stack.functions(t) {
+		deployed = append(deployed, f.name())
+		if _, err := os.Stat(filepath.Join("..", f.CodeURI, "main.go")); err != nil {
+			t.Errorf("CodeUri %s: %v", f.CodeURI, err)
+		}
+	}
+	slices.Sort(deployed)
+	if diff := cmp.Diff(folders(t), deployed); diff != "" {
+		t.Errorf("folders (-) and functions of the template (+):\n%s", diff)
+	}
+	// https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html
+	if got := stack.Globals.Function; got.Runtime != "provided.al2023" || got.Handler != "bootstrap" {
+		t.Errorf("functions run %s on %s, want bootstrap on provided.al2023", got.Handler, got.Runtime)
+	}
+}
+
+// TestCreatesQueueFitsItsWriter holds what AWS asks of a queue that a function
+// reads, and that it counts receives as every other queue of creates does.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+func TestCreatesQueueFitsItsWriter(t *testing.T) {
+	stack := readTemplate(t)
+	var writer function
+	var creates, deadLetters queue
+	var mapping struct {
+		Window int `yaml:"MaximumBatchingWindowInSeconds"`
+	}
+	stack.read(t, "WriterFunction", &writer)
+	stack.read(t, "WriterMapping", &mapping)
+	stack.read(t, "CreatesQueue", &creates)
+	stack.read(t, "CreatesDeadLettersQueue", &deadLetters)
+
+	if least := 6*writer.Timeout + mapping.Window; writer.Timeout == 0 || creates.VisibilityTimeout < least {
+		t.Errorf("VisibilityTimeout is %d s, want %d s or more", creates.VisibilityTimeout, least)
+	}
+	if got := creates.RedrivePolicy.MaxReceiveCount; got != chat.MaxReceives {
+		t.Errorf("maxReceiveCount is %d, want %d", got, chat.MaxReceives)
+	}
+	// A dead letter's age counts from when it was first sent.
+	if creates.MessageRetentionPeriod >= deadLetters.MessageRetentionPeriod {
+		t.Errorf("creates are kept %d s, want less than their dead letters, %d s",
+			creates.MessageRetentionPeriod, deadLetters.MessageRetentionPeriod)
+	}
+}
+
+func readTemplate(t *testing.T) template {
+	t.Helper()
+	text, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stack template
+	if err := yaml.Unmarshal(text, &stack); err != nil {
+		t.Fatalf("read template.yaml: %v", err)
+	}
+	return stack
+}
+
+func (s template) functions(t *testing.T) []function {
+	t.Helper()
+	var all []function
+	for name, resource := range s.Resources {
+		if resource.Type == "AWS::Serverless::Function" {
+			var f function
+			s.read(t, name, &f)
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func (s template) read(t *testing.T, name string, properties any) {
+	t.Helper()
+	resource, ok := s.Resources[name]
+	if !ok {
+		t.Fatalf("template.yaml has no %s", name)
+	}
+	if err := resource.Properties.Decode(properties); err != nil {
+		t.Fatalf("read %s: %v", name, err)
+	}
+}
+
+// folders returns the names of the functions by their folders.
+func folders(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Dir(p))
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,130 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// openSideBySide is how many chats of one call are opened at the same time.
+const openSideBySide = 10
+
+// StoreChats implements chat.Store: it makes sure of the counters first, so
+// that no chat is seen to which nothing can be posted, then stores the rows
+// and their count in transactions of at most rowsAtOnce chats.
+func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Chat) error {
+	chats = distinct(chats, func(c chat.Chat) int64 { return c.Number })
+	if len(chats) == 0 {
+		return nil
+	}
+	if err := s.findApp(ctx, appToken); err != nil {
+		return fmt.Errorf("store chats: %w", err)
+	}
+	if err := s.openChats(ctx, appToken, chats); err != nil {
+		return fmt.Errorf("store chats: %w", err)
+	}
+	rows := make([]types.TransactWriteItem, len(chats))
+	for i, c := range chats {
+		row, err := s.completeChat(appToken, c)
+		if err != nil {
+			return fmt.Errorf("store chats: %w", err)
+		}
+		rows[i] = types.TransactWriteItem{Update: row}
+	}
+	err := s.storeCounted(ctx, rows, func(added int) (*types.Update, error) {
+		return s.countChats(appToken, added)
+	})
+	if errors.Is(err, errCountRefused) {
+		return chat.ErrAppNotFound
+	}
+	if err != nil {
+		return failure("store chats", err)
+	}
+	return nil
+}
+
+func (s *Store) openChats(ctx context.Context, appToken string, chats []chat.Chat) error {
+	opening, ctx := errgroup.WithContext(ctx)
+	opening.SetLimit(openSideBySide)
+	for _, c := range chats {
+		opening.Go(func() error {
+			return s.OpenChat(ctx, chat.ChatID{AppToken: appToken, Number: c.Number})
+		})
+	}
+	return opening.Wait()
+}
+
+// completeChat returns the update that makes a stored chat of a row that is
+// not there, or that was made by the count of the chat's messages.
+func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error) {
+	update := expression.
+		Set(expression.Name("version"), expression.Value(c.Version)).
+		Set(expression.Name("created_at"), expression.Value(timestamp{c.CreatedAt})).
+		Set(expression.Name("updated_at"), expression.Value(timestamp{c.UpdatedAt})).
+		Add(expression.Name("message_count"), expression.Value(0))
+	if c.Title != "" {
+		update = update.Set(expression.Name("title"), expression.Value(c.Title))
+	}
+	condition := expression.AttributeNotExists(expression.Name("created_at"))
+	key := chatKey(chat.ChatID{AppToken: appToken, Number: c.Number})
+	return newUpdate(s.tables.Chats, key, expression.NewBuilder().WithUpdate(update).WithCondition(condition))
+}
+
+// countChats returns the update of an app's count of chats; it is refused
+// where the app is not there.
+func (s *Store) countChats(appToken string, added int) (*types.Update, error) {
+	update := expression.Add(expression.Name("chat_count"), expression.Value(added))
+	condition := expression.AttributeExists(expression.Name("app_token"))
+	return newUpdate(s.tables.Apps, appKey(appToken), expression.NewBuilder().WithUpdate(update).WithCondition(condition))
+}
+
+// Chat implements chat.Store with one call where the chat is stored.
+func (s *Store) Chat(ctx context.Context, id chat.ChatID) (chat.Chat, error) {
+	var row chatRow
+	found, err := s.get(ctx, s.tables.Chats, chatKey(id), &row)
+	if err != nil {
+		return chat.Chat{}, failure("read chat", err)
+	}
+	if found && row.stored() {
+		return row.chat(), nil
+	}
+	highest, found, err := s.counter(ctx, id.AppToken)
+	switch {
+	case err != nil:
+		return chat.Chat{}, failure("read the app's chat numbers", err)
+	case !found:
+		return chat.Chat{}, chat.ErrAppNotFound
+	case id.Number > highest:
+		return chat.Chat{}, chat.ErrChatNotFound
+	default:
+		return chat.Chat{}, chat.ErrNotStoredYet
+	}
+}
+
+// Chats implements chat.Store. It takes one call where there are chats on the
+// page, and more only where rows without their create come in between.
+func (s *Store) Chats(ctx context.Context, appToken string, page chat.Page) (chats []chat.Chat, more bool, err error) {
+	rows, more, err := query[chatRow](ctx, s, listing{
+		table:   s.tables.Chats,
+		parent:  expression.Key("app_token").Equal(expression.Value(appToken)),
+		numbers: "chat_number",
+		has:     "created_at",
+		page:    page,
+	})
+	if err != nil {
+		return nil, false, failure("list chats", err)
+	}
+	if len(rows) == 0 {
+		return nil, false, s.findApp(ctx, appToken)
+	}
+	for _, row := range rows {
+		chats = append(chats, row.chat())
+	}
+	return chats, more, nil
+}

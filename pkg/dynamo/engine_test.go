@@ -1,0 +1,156 @@
+//go:build engines
+
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/chat/chattest"
+	"chatapi/pkg/dynamo"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/middleware"
+	"github.com/google/go-cmp/cmp"
+)
+
+// engine returns the configuration of DynamoDB Local.
+func engine(t *testing.T) aws.Config {
+	t.Helper()
+	endpoint := os.Getenv("CHATAPI_TEST_DYNAMODB")
+	if endpoint == "" {
+		t.Fatal("CHATAPI_TEST_DYNAMODB names no DynamoDB Local: run make test-engines")
+	}
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(endpoint))
+	if err != nil {
+		t.Fatalf("load AWS configuration: %v", err)
+	}
+	return cfg
+}
+
+// newStore returns a store on new tables.
+func newStore(t *testing.T, cfg aws.Config) *dynamo.Store {
+	t.Helper()
+	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
+	store := dynamo.New(cfg, dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters"})
+	for range 2 { // again is no change
+		if err := store.CreateTables(t.Context()); err != nil {
+			t.Fatalf("create tables: %v", err)
+		}
+	}
+	return store
+}
+
+func TestStoreOnDynamoDBLocal(t *testing.T) {
+	chattest.Store(t, func(t *testing.T) chat.Store { return newStore(t, engine(t)) })
+}
+
+// TestCalls holds what each operation costs: these calls are what a client
+// waits for and what AWS bills.
+func TestCalls(t *testing.T) {
+	var calls []string
+	cfg := engine(t)
+	cfg.APIOptions = append(cfg.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("record calls",
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				calls = append(calls, awsmiddleware.GetOperationName(ctx))
+				return next.HandleInitialize(ctx, in)
+			}), middleware.After)
+	})
+	store := newStore(t, cfg)
+	ctx := t.Context()
+
+	app, err := chat.NewApp("calls", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := chat.ChatID{AppToken: app.Token, Number: 1}
+	newChat := func(n int64) chat.Chat {
+		return chat.Chat{AppToken: app.Token, Number: n, Version: 1, CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt}
+	}
+	newMessage := func(n int64) chat.Message {
+		return chat.Message{AppToken: app.Token, ChatNumber: 1, Number: n, Body: "hello", Version: 1, CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt}
+	}
+	messages := make([]chat.Message, 100)
+	for i := range messages {
+		messages[i] = newMessage(int64(i + 1))
+	}
+	page := chat.Page{Limit: 50}
+
+	for _, c := range []struct {
+		name string
+		run  func() error
+		want string
+	}{
+		{"create app", func() error { return store.CreateApp(ctx, app) }, "TransactWriteItems"},
+		{"read app", func() error { _, err := store.App(ctx, app.Token); return err }, "GetItem"},
+		{"list apps", func() error { _, _, err := store.Apps(ctx, "", 50); return err }, "Scan"},
+		{"take chat number", func() error { _, err := store.TakeChatNumber(ctx, app.Token); return err }, "UpdateItem"},
+		{"open chat", func() error { return store.OpenChat(ctx, id) }, "PutItem"},
+		{"store chats", func() error { return store.StoreChats(ctx, app.Token, []chat.Chat{newChat(1)}) }, "GetItem PutItem TransactWriteItems"},
+		{"read chat", func() error { _, err := store.Chat(ctx, id); return err }, "GetItem"},
+		{"list chats", func() error { _, _, err := store.Chats(ctx, app.Token, page); return err }, "Query"},
+		{"take message number", func() error { _, err := store.TakeMessageNumber(ctx, id); return err }, "UpdateItem"},
+		{"list no messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query GetItem"},
+		{"store messages", func() error { return store.StoreMessages(ctx, id, messages[:10]) }, "TransactWriteItems"},
+		{"store 90 and 9 messages more", func() error { return store.StoreMessages(ctx, id, messages) }, "TransactWriteItems TransactWriteItems TransactWriteItems"},
+		{"read message", func() error { _, err := store.Message(ctx, id, 1); return err }, "GetItem"},
+		{"list messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query"},
+		{"find chat", func() error { return store.FindChat(ctx, id) }, "GetItem"},
+		{"store nothing", func() error { return store.StoreMessages(ctx, id, nil) }, ""},
+		{"ping", func() error { return store.Ping(ctx) }, "GetItem"},
+	} {
+		calls = nil
+		if err := c.run(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := strings.Join(calls, " "); got != c.want {
+			t.Errorf("%s calls %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestLargePage lists more than the 1 MiB that one call of DynamoDB returns.
+func TestLargePage(t *testing.T) {
+	store := newStore(t, engine(t))
+	app, err := chat.NewApp("large", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreateApp(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	id := chat.ChatID{AppToken: app.Token, Number: 1}
+	var want []chat.Message
+	for n := range chat.MaxPage {
+		m, err := chat.NewMessage(id, strings.Repeat("x", chat.MaxBody), "", app.CreatedAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Number = int64(n + 1)
+		want = append(want, m)
+	}
+	if err := store.StoreMessages(t.Context(), id, want); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{chat.MaxPage, chat.MaxPage - 1} {
+		got, more, err := store.Messages(t.Context(), id, chat.Page{Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if more != (limit < chat.MaxPage) {
+			t.Errorf("a page of %d says more: %t", limit, more)
+		}
+		if !slices.Equal(got, want[:limit]) {
+			t.Error(cmp.Diff(want[:limit], got))
+		}
+	}
+}

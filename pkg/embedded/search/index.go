@@ -1,0 +1,192 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"chatapi/pkg/chat"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	index "github.com/blevesearch/bleve_index_api"
+)
+
+// lockTimeout is how long Open waits for another process to let go of the
+// folder: a server that is being restarted needs a moment to close it.
+const lockTimeout = "1s"
+
+// errClosed is what every method returns after Close.
+var errClosed = fmt.Errorf("%w: the search index is closed", chat.ErrUnavailable)
+
+// Index is a chat.Index in a folder. Its methods may be called at the same
+// time; searches do not wait for Apply.
+type Index struct {
+	open   sync.RWMutex // held for reading while the engine is in use, for writing to close it
+	closed bool
+	engine index.Index
+	queue  *index.AnalysisQueue
+
+	applying sync.Mutex // between reading the versions held and writing newer ones
+	unsaved  bool       // a batch failed: what the engine holds may not be on disk
+}
+
+var _ chat.Index = (*Index)(nil)
+
+// Open opens the index in dir and creates it where there is none. It returns
+// an error where another Index has the folder open.
+func Open(dir string) (*Index, error) {
+	if dir == "" { // scorch would keep everything in memory
+		return nil, errors.New("open search index: no folder is named")
+	}
+	queue := index.NewAnalysisQueue(1)
+	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout}, queue)
+	if err == nil {
+		err = engine.Open()
+	}
+	if err != nil {
+		queue.Close()
+		return nil, fmt.Errorf("open search index in %s: %w", dir, err)
+	}
+	return &Index{engine: engine, queue: queue}, nil
+}
+
+// Close waits for the calls under way and lets go of the folder. Closing again
+// changes nothing.
+func (x *Index) Close() error {
+	x.open.Lock()
+	defer x.open.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	err := x.engine.Close()
+	x.queue.Close()
+	if err != nil {
+		return fmt.Errorf("close search index: %w", err)
+	}
+	return nil
+}
+
+// Ping returns an error after Close.
+func (x *Index) Ping(context.Context) error {
+	x.open.RLock()
+	defer x.open.RUnlock()
+	if x.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// Apply implements chat.Index. What it applied is on disk and is found when it
+// returns. It applies all messages or, on an error, none for certain.
+func (x *Index) Apply(ctx context.Context, messages []chat.Message) []error {
+	if len(messages) == 0 {
+		return nil
+	}
+	err := x.apply(ctx, messages)
+	if err == nil {
+		return nil
+	}
+	errs := make([]error, len(messages))
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
+	x.open.RLock()
+	defer x.open.RUnlock()
+	if x.closed {
+		return errClosed
+	}
+	x.applying.Lock()
+	defer x.applying.Unlock()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: index messages: %w", chat.ErrUnavailable, err)
+	}
+	batch, err := x.newer(messages)
+	if err != nil {
+		return fmt.Errorf("%w: compare messages with the index: %w", chat.ErrUnavailable, err)
+	}
+	return x.write(batch)
+}
+
+// newer returns a batch of the messages that the index does not hold in the
+// same or a newer version.
+func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
+	newest := newestVersions(messages)
+	held, err := x.heldVersions(newest)
+	if err != nil {
+		return nil, err
+	}
+	batch := index.NewBatch()
+	for id, m := range newest {
+		if v, ok := held[id]; ok && v >= m.Version {
+			continue
+		}
+		doc, err := newDocument(id, m)
+		if err != nil {
+			return nil, err
+		}
+		batch.Update(doc)
+	}
+	return batch, nil
+}
+
+// newestVersions returns the newest version of each message, the first where
+// several have the same version, by the document's id.
+func newestVersions(messages []chat.Message) map[string]chat.Message {
+	newest := make(map[string]chat.Message, len(messages))
+	for _, m := range messages {
+		id := documentID(m)
+		if old, ok := newest[id]; !ok || old.Version < m.Version {
+			newest[id] = m
+		}
+	}
+	return newest
+}
+
+func (x *Index) heldVersions(messages map[string]chat.Message) (map[string]int64, error) {
+	reader, err := x.engine.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	values, err := reader.DocValueReader([]string{placeField})
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string]int64)
+	for id := range messages {
+		internal, err := reader.InternalID(id)
+		if err != nil {
+			return nil, err
+		}
+		if internal == nil {
+			continue
+		}
+		p, err := readPlace(values, internal)
+		if err != nil {
+			return nil, err
+		}
+		held[id] = p.version
+	}
+	return held, nil
+}
+
+// write returns when the batch is on disk. An empty batch has to be written
+// too after a batch that failed: the engine shows that one's messages already,
+// so they count as held, and the empty one waits until they are saved.
+func (x *Index) write(batch *index.Batch) error {
+	if len(batch.IndexOps) == 0 && !x.unsaved {
+		return nil
+	}
+	err := x.engine.Batch(batch)
+	x.unsaved = err != nil
+	if err != nil {
+		return fmt.Errorf("%w: write %d messages to the search index: %w", chat.ErrUnavailable, len(batch.IndexOps), err)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package search_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/chat/chattest"
+	"chatapi/pkg/embedded/search"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestIndex(t *testing.T) {
+	chattest.Index(t, func(t *testing.T) chat.Index { return open(t, t.TempDir()) })
+}
+
+func open(t *testing.T, dir string) *search.Index {
+	t.Helper()
+	x, err := search.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x
+}
+
+// newMessages returns messages 1, 2, 3 … of one chat.
+func newMessages(t *testing.T, bodies ...string) []chat.Message {
+	t.Helper()
+	app, err := chat.NewApp("search", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []chat.Message
+	for i, body := range bodies {
+		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Number = int64(i + 1)
+		all = append(all, m)
+	}
+	return all
+}
+
+func apply(t *testing.T, x *search.Index, messages ...chat.Message) {
+	t.Helper()
+	if err := errors.Join(x.Apply(t.Context(), messages)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func find(t *testing.T, x *search.Index, id chat.ChatID, text string) []int64 {
+	t.Helper()
+	query, err := chat.ParseQuery(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, _, err := x.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers []int64
+	for _, h := range hits {
+		numbers = append(numbers, h.Message.Number)
+	}
+	return numbers
+}
+
+func TestReopenKeepsEverything(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
+	messages := newMessages(t, "red", "redder", "blue")
+	gone := messages[2]
+	gone.Version, gone.DeletedAt = 2, time.Now()
+
+	x := open(t, dir)
+	apply(t, x, messages...)
+	apply(t, x, gone)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	x = open(t, dir)
+	if diff := cmp.Diff([]int64{1, 2}, find(t, x, gone.ChatID(), "red")); diff != "" {
+		t.Errorf("red (-want +got):\n%s", diff)
+	}
+	apply(t, x, messages[2]) // late: its tombstone is remembered
+	if found := find(t, x, gone.ChatID(), "blue"); found != nil {
+		t.Errorf("a deleted message came back: %v", found)
+	}
+}
+
+// TestAppliedIsOnDisk copies the folder of an index that is never closed, as
+// if the process had been killed, and opens the copy.
+func TestAppliedIsOnDisk(t *testing.T) {
+	dir, killed := t.TempDir(), t.TempDir()
+	x := open(t, dir)
+	messages := newMessages(t, "red", "red", "red")
+	for _, m := range messages {
+		apply(t, x, m)
+	}
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{3, 2, 1}, find(t, open(t, killed), messages[0].ChatID(), "red")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFolderInUse(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	if x, err := search.Open(dir); err == nil {
+		x.Close()
+		t.Error("a second index opened the same folder")
+	}
+}
+
+func TestOpenFails(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, dir string }{
+		{"no name", ""},
+		{"a file in the place of the folder", file},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if x, err := search.Open(tt.dir); err == nil {
+				x.Close()
+				t.Errorf("Open(%q) succeeded", tt.dir)
+			}
+		})
+	}
+}
+
+func TestClosed(t *testing.T) {
+	x := open(t, t.TempDir())
+	messages := newMessages(t, "red")
+	query, err := chat.ParseQuery("red")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, searchErr := x.Search(t.Context(), chat.Search{Chat: messages[0].ChatID(), Query: query, Limit: 1})
+	for _, tt := range []struct {
+		name string
+		err  error
+	}{
+		{"Apply", errors.Join(x.Apply(t.Context(), messages)...)},
+		{"Search", searchErr},
+		{"Ping", x.Ping(t.Context())},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if !errors.Is(tt.err, chat.ErrUnavailable) {
+				t.Errorf("error %v, want ErrUnavailable", tt.err)
+			}
+		})
+	}
+}

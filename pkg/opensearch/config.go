@@ -1,0 +1,88 @@
+package opensearch
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The environment variables that ConfigFromEnv reads.
+const (
+	endpointVariable = "OPENSEARCH_ENDPOINT"
+	indexVariable    = "OPENSEARCH_INDEX"
+)
+
+// DefaultIndex is the alias where Config names none.
+const DefaultIndex = "messages"
+
+// Config says where the index is.
+type Config struct {
+	Endpoint string // URL of the server; may hold a user and a password
+	Index    string // alias that documents are written and read through; DefaultIndex where empty
+}
+
+// ConfigFromEnv reads OPENSEARCH_ENDPOINT, which must be set, and
+// OPENSEARCH_INDEX.
+func ConfigFromEnv() (Config, error) {
+	c := Config{Endpoint: os.Getenv(endpointVariable), Index: os.Getenv(indexVariable)}
+	if c.Endpoint == "" {
+		return Config{}, errors.New(endpointVariable + " is not set")
+	}
+	return c, nil
+}
+
+// indexName is what an alias may be called here: OpenSearch's own rules, less
+// the characters that would need escaping in a path.
+var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,200}$`)
+
+func (c Config) index() (string, error) {
+	if c.Index == "" {
+		return DefaultIndex, nil
+	}
+	if !indexName.MatchString(c.Index) {
+		return "", fmt.Errorf("index %q must have small letters, digits, '.', '_' and '-' only", c.Index)
+	}
+	return c.Index, nil
+}
+
+// endpoint parses the endpoint. Its errors do not repeat it, since it may hold
+// a password.
+func (c Config) endpoint() (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(c.Endpoint, "/"))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("the endpoint must be an http or https URL")
+	}
+	return u, nil
+}
+
+// signingService returns the name under which requests to an endpoint are
+// signed: "es" for a domain, "aoss" for a serverless collection, "" for none.
+// Only hosts of AWS, and only over TLS, get signatures.
+//
+// https://docs.aws.amazon.com/opensearch-service/latest/developerguide/request-signing.html
+func signingService(endpoint *url.URL) string {
+	if endpoint.Scheme != "https" {
+		return ""
+	}
+	host := strings.ToLower(endpoint.Hostname())
+	owner := slices.IndexFunc(awsHosts, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
+	if owner < 0 {
+		return ""
+	}
+	labels := strings.Split(strings.TrimSuffix(host, awsHosts[owner]), ".")
+	switch {
+	case slices.Contains(labels, "aoss"):
+		return "aoss"
+	case slices.Contains(labels, "es"), slices.Contains(labels, "aos"): // aos: dual-stack endpoints
+		return "es"
+	default:
+		return ""
+	}
+}
+
+// awsHosts are the ends of AWS's host names, in its partitions.
+var awsHosts = []string{".amazonaws.com", ".amazonaws.com.cn", ".on.aws"}

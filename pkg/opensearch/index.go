@@ -1,0 +1,186 @@
+package opensearch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"chatapi/pkg/chat"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+	"github.com/opensearch-project/opensearch-go/v2/opensearchtransport"
+	"github.com/opensearch-project/opensearch-go/v2/signer"
+	"github.com/opensearch-project/opensearch-go/v2/signer/awsv2"
+)
+
+// How long a request may take at most; the caller's context may end it sooner.
+// A search's is below the 29 seconds of API Gateway.
+const (
+	pingTimeout   = 3 * time.Second
+	searchTimeout = 10 * time.Second
+	bulkTimeout   = 30 * time.Second
+	setupTimeout  = 60 * time.Second
+)
+
+// Index is a chat.Index on OpenSearch. Its methods may be called at the same
+// time. It does not try again: its callers do, and know how long they may.
+type Index struct {
+	transport opensearchapi.Transport
+	name      string
+}
+
+var _ chat.Index = (*Index)(nil)
+
+// New returns an index at an endpoint. Requests to AWS are signed with the
+// credentials and the region of cfg, which other servers do not need. It does
+// not connect.
+func New(cfg aws.Config, c Config) (*Index, error) {
+	name, err := c.index()
+	if err != nil {
+		return nil, fmt.Errorf("configure OpenSearch: %w", err)
+	}
+	endpoint, err := c.endpoint()
+	if err != nil {
+		return nil, fmt.Errorf("configure OpenSearch: %w", err)
+	}
+	sign, err := newSigner(cfg, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("configure OpenSearch: %w", err)
+	}
+	password, _ := endpoint.User.Password()
+	transport, err := opensearchtransport.New(opensearchtransport.Config{
+		URLs: []*url.URL{endpoint}, Username: endpoint.User.Username(), Password: password,
+		Signer: sign, DisableRetry: true, Transport: newHTTPTransport(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure OpenSearch: %w", err)
+	}
+	return &Index{transport: transport, name: name}, nil
+}
+
+// newSigner returns nil where requests are not signed.
+func newSigner(cfg aws.Config, endpoint *url.URL) (signer.Signer, error) {
+	service := signingService(endpoint)
+	if service == "" {
+		return nil, nil
+	}
+	if cfg.Credentials == nil || cfg.Region == "" {
+		return nil, fmt.Errorf("signing requests to %s needs AWS credentials and a region", endpoint.Host)
+	}
+	return awsv2.NewSignerWithService(cfg, service)
+}
+
+// newHTTPTransport keeps more connections to its one host than the 2 of
+// net/http's default.
+func newHTTPTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+// Ping returns an error that wraps chat.ErrUnavailable where the server does
+// not answer.
+func (x *Index) Ping(ctx context.Context) error {
+	if err := x.do(ctx, pingTimeout, opensearchapi.PingRequest{}, nil); err != nil {
+		return fmt.Errorf("ping OpenSearch: %w", err)
+	}
+	return nil
+}
+
+// request is one of opensearchapi's request types.
+type request interface {
+	Do(ctx context.Context, transport opensearchapi.Transport) (*opensearchapi.Response, error)
+}
+
+// do sends a request and decodes the answer into one where that is not nil. An
+// answer that is no success is a *statusError; an error that may pass wraps
+// chat.ErrUnavailable.
+func (x *Index) do(ctx context.Context, limit time.Duration, r request, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	res, err := r.Do(ctx, x.transport)
+	if err != nil {
+		return fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+	}
+	if res.Body == nil {
+		return newStatusError(res.StatusCode, nil)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("%w: read the answer: %w", chat.ErrUnavailable, err)
+	}
+	if res.IsError() {
+		return newStatusError(res.StatusCode, body)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("%w: decode the answer: %w", chat.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// statusError is what OpenSearch said where it refused a request, or one
+// document of a request.
+type statusError struct {
+	status int
+	reason reason
+}
+
+// reason is OpenSearch's own word for an error.
+type reason struct {
+	Type     string  `json:"type"`
+	Reason   string  `json:"reason"`
+	CausedBy *reason `json:"caused_by"`
+}
+
+func (r reason) String() string {
+	text := r.Type + ": " + r.Reason
+	if r.CausedBy != nil {
+		text += ": " + r.CausedBy.String()
+	}
+	return text
+}
+
+// newStatusError returns nil for a success.
+func newStatusError(status int, body []byte) error {
+	if status < http.StatusBadRequest {
+		return nil
+	}
+	var answer struct {
+		Error reason `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		answer.Error = reason{} // a proxy's page, or nothing: the status says enough
+	}
+	return &statusError{status: status, reason: answer.Error}
+}
+
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("OpenSearch answered %d %s", e.status, http.StatusText(e.status))
+	if e.reason.Type != "" {
+		text += ": " + e.reason.String()
+	}
+	return text
+}
+
+// Is makes every refusal wrap chat.ErrUnavailable but those of the request
+// itself, which would be refused again. Those of access, or of an index that
+// is not there, are mended on the server.
+func (e *statusError) Is(target error) bool {
+	return target == chat.ErrUnavailable &&
+		e.status != http.StatusBadRequest && e.status != http.StatusRequestEntityTooLarge
+}
+
+func hasStatus(err error, status int) bool {
+	var e *statusError
+	return errors.As(err, &e) && e.status == status
+}

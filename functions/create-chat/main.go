@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -26,17 +25,16 @@ func main() {
 func run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	tables, err := dynamo.TablesFromEnv()
+	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	url, err := sqs.CreatesURLFromEnv()
+	queue, err := sqs.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	handler := api.New(log, api.CreateChat(dynamo.New(cfg, tables), sqs.New(cfg, url)))
-	apigateway.Start(handler)
+	apigateway.Start(api.New(log, api.CreateChat(store, queue)))
 	return nil
 }

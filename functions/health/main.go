@@ -1,9 +1,8 @@
-// Command health is the Lambda function behind GET /health: it asks every engine.
+// Command health is the Lambda function behind GET /health.
 package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -27,29 +26,24 @@ func main() {
 func run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	tables, err := dynamo.TablesFromEnv()
+	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	url, err := sqs.CreatesURLFromEnv()
+	queue, err := sqs.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	domain, err := opensearch.ConfigFromEnv()
+	index, err := opensearch.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	index, err := opensearch.New(cfg, domain)
-	if err != nil {
-		return err
-	}
-	handler := api.New(log, api.Health(
-		api.Engine{Name: "store", Ping: dynamo.New(cfg, tables).Ping},
-		api.Engine{Name: "queue", Ping: sqs.New(cfg, url).Ping},
+	apigateway.Start(api.New(log, api.Health(
+		api.Engine{Name: "store", Ping: store.Ping},
+		api.Engine{Name: "queue", Ping: queue.Ping},
 		api.Engine{Name: "index", Ping: index.Ping},
-	))
-	apigateway.Start(handler)
+	)))
 	return nil
 }

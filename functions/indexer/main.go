@@ -1,10 +1,9 @@
-// Command indexer is the Lambda function that brings the Messages table's stream
-// into the search index, which it sets up at its cold start.
+// Command indexer is the Lambda function that brings the stream of the Messages
+// table into the search index, which it sets up at its cold start.
 package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -27,23 +26,19 @@ func main() {
 func run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	url, err := sqs.DeadLettersURLFromEnv()
+	index, err := opensearch.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	domain, err := opensearch.ConfigFromEnv()
-	if err != nil {
-		return err
-	}
-	index, err := opensearch.New(cfg, domain)
+	deadLetters, err := sqs.DeadLettersFromEnv(cfg)
 	if err != nil {
 		return err
 	}
 	if err := index.Setup(ctx); err != nil {
 		return err
 	}
-	lambda.Start(indexer.New(index, sqs.NewDeadLetters(cfg, url), log).Handle)
+	lambda.Start(indexer.New(index, deadLetters, log).Handle)
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -25,13 +24,12 @@ func main() {
 func run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	tables, err := dynamo.TablesFromEnv()
+	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	handler := api.New(log, api.ListChats(dynamo.New(cfg, tables)))
-	apigateway.Start(handler)
+	apigateway.Start(api.New(log, api.ListChats(store)))
 	return nil
 }

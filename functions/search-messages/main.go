@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -26,21 +25,16 @@ func main() {
 func run(ctx context.Context, log *slog.Logger) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	tables, err := dynamo.TablesFromEnv()
+	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	domain, err := opensearch.ConfigFromEnv()
+	index, err := opensearch.FromEnv(cfg)
 	if err != nil {
 		return err
 	}
-	index, err := opensearch.New(cfg, domain)
-	if err != nil {
-		return err
-	}
-	handler := api.New(log, api.SearchMessages(dynamo.New(cfg, tables), index))
-	apigateway.Start(handler)
+	apigateway.Start(api.New(log, api.SearchMessages(store, index)))
 	return nil
 }

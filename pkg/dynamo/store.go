@@ -39,6 +39,15 @@ func New(cfg aws.Config, tables Tables) *Store {
 	return &Store{client: dynamodb.NewFromConfig(cfg), tables: tables}
 }
 
+// FromEnv returns a store on the tables that TablesFromEnv reads.
+func FromEnv(cfg aws.Config) (*Store, error) {
+	tables, err := TablesFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, tables), nil
+}
+
 // Ping returns an error where the Counters table cannot be read.
 func (s *Store) Ping(ctx context.Context) error {
 	const nobody = "ping" // no token has this form

@@ -37,6 +37,15 @@ type Index struct {
 
 var _ chat.Index = (*Index)(nil)
 
+// FromEnv returns the index that ConfigFromEnv reads.
+func FromEnv(cfg aws.Config) (*Index, error) {
+	c, err := ConfigFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, c)
+}
+
 // New returns an index at an endpoint. Requests to AWS are signed with the
 // credentials and the region of cfg, which other servers do not need. It does
 // not connect.

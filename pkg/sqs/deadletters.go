@@ -35,9 +35,15 @@ func NewDeadLetters(cfg aws.Config, queueURL string) *DeadLetters {
 	return &DeadLetters{client: sqs.NewFromConfig(cfg), url: queueURL}
 }
 
-// DeadLettersURLFromEnv reads the URL of the queue of dead letters from
-// STREAM_DEAD_LETTERS_URL. It returns an error where that is not set.
-func DeadLettersURLFromEnv() (string, error) { return urlFromEnv("STREAM_DEAD_LETTERS_URL") }
+// DeadLettersFromEnv returns the dead letters whose queue's URL is in
+// STREAM_DEAD_LETTERS_URL.
+func DeadLettersFromEnv(cfg aws.Config) (*DeadLetters, error) {
+	url, err := urlFromEnv("STREAM_DEAD_LETTERS_URL")
+	if err != nil {
+		return nil, err
+	}
+	return NewDeadLetters(cfg, url), nil
+}
 
 // Send sends a record, as JSON, with the reason why it is here in the message
 // attribute Reason. What SQS would refuse is cut or replaced rather than lost:

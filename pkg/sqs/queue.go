@@ -48,9 +48,14 @@ func New(cfg aws.Config, queueURL string) *Queue {
 	return &Queue{client: sqs.NewFromConfig(cfg), url: queueURL}
 }
 
-// CreatesURLFromEnv reads the URL of the queue of creates from
-// CREATES_QUEUE_URL. It returns an error where that is not set.
-func CreatesURLFromEnv() (string, error) { return urlFromEnv("CREATES_QUEUE_URL") }
+// FromEnv returns the queue whose URL is in CREATES_QUEUE_URL.
+func FromEnv(cfg aws.Config) (*Queue, error) {
+	url, err := urlFromEnv("CREATES_QUEUE_URL")
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, url), nil
+}
 
 func urlFromEnv(name string) (string, error) {
 	if url := os.Getenv(name); url != "" {

@@ -13,7 +13,7 @@ import (
 )
 
 // sideBySide is how many groups of a batch are stored at the same time.
-const sideBySide = 16
+const sideBySide = 64
 
 // Writer stores creates.
 type Writer struct {

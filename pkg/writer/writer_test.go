@@ -2,9 +2,11 @@ package writer_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -178,4 +180,27 @@ func TestOneChatsTroubleIsNotAnothers(t *testing.T) {
 		t.Error(diff)
 	}
 	wantCounts(t, store, app, 2, map[int64]int64{1: 2, 2: 1})
+}
+
+// TestGoldenEvent handles the sample event: a chat, a message of it, and a
+// record that cannot be decoded.
+func TestGoldenEvent(t *testing.T) {
+	text, err := os.ReadFile("../../events/writer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event events.SQSEvent
+	if err := json.Unmarshal(text, &event); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t)
+	token := event.Records[0].Attributes["MessageGroupId"]
+	if err := store.CreateApp(t.Context(), chat.App{Token: token, Name: "golden", Version: 1, CreatedAt: time.Now(), UpdatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	w := writer.New(store, slog.New(slog.DiscardHandler))
+	if diff := cmp.Diff([]string{event.Records[2].MessageId}, handle(t, w, event)); diff != "" {
+		t.Error(diff)
+	}
+	wantCounts(t, store, token, 1, map[int64]int64{1: 1})
 }

@@ -1,0 +1,51 @@
+// Package pkg_test holds the direction of imports between the packages here.
+package pkg_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is what each package may import of this module. Tests may import
+// more. A new package needs a line.
+var allowed = map[string][]string{
+	"chat":            {},
+	"api":             {"chat"},
+	"writer":          {"chat"},
+	"indexer":         {"chat"},
+	"dynamo":          {"chat"},
+	"sqs":             {"chat"},
+	"opensearch":      {"chat"},
+	"apigateway":      {},
+	"embedded":        {"chat", "embedded/search"},
+	"embedded/search": {"chat"},
+	"chat/chattest":   {"chat"},
+	"local":           {"api", "chat", "indexer", "writer"},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	const module = "chatapi/pkg/"
+	for line := range strings.Lines(string(out)) {
+		names := strings.Fields(line)
+		name := strings.TrimPrefix(names[0], module)
+		if name == "chatapi/pkg" { // this test
+			continue
+		}
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s has no line in the table of allowed imports", name)
+		}
+		for _, imported := range names[1:] {
+			if of, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(may, of) {
+				t.Errorf("%s imports %s", name, of)
+			}
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package chat_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 678_912_345, time.FixedZone("east", 3600))
+
+// fieldsOf returns the names of the fields that an error complains of.
+func fieldsOf(t *testing.T, err error) []string {
+	t.Helper()
+	var invalid *chat.InvalidError
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &invalid) {
+		t.Fatalf("error %v, want an *InvalidError", err)
+	}
+	var names []string
+	for _, f := range invalid.Fields {
+		names = append(names, f.Field)
+	}
+	return names
+}
+
+func TestLimits(t *testing.T) {
+	id := chat.ChatID{AppToken: strings.Repeat("a", chat.TokenLength), Number: 1}
+	app := func(name string) error { _, err := chat.NewApp(name, now); return err }
+	title := func(title string) error { _, err := chat.NewChat(id.AppToken, title, now); return err }
+	message := func(body, sender string) error { _, err := chat.NewMessage(id, body, sender, now); return err }
+	query := func(text string) error { _, err := chat.ParseQuery(text); return err }
+	for _, tt := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"shortest name", app("a"), nil},
+		{"longest name, in characters", app(strings.Repeat("é", chat.MaxName)), nil},
+		{"name too long", app(strings.Repeat("a", chat.MaxName+1)), []string{"name"}},
+		{"no name", app(""), []string{"name"}},
+		{"blank name", app(" \t\n\u00a0"), []string{"name"}},
+		{"name that is not UTF-8", app("\xff"), []string{"name"}},
+		{"no title", title(""), nil},
+		{"longest title", title(strings.Repeat("界", chat.MaxTitle)), nil},
+		{"title too long", title(strings.Repeat("a", chat.MaxTitle+1)), []string{"title"}},
+		{"longest body, in bytes", message(strings.Repeat("a", chat.MaxBody), ""), nil},
+		{"body too long", message(strings.Repeat("a", chat.MaxBody+1), ""), []string{"body"}},
+		{"body too long in bytes only", message(strings.Repeat("é", chat.MaxBody/2+1), ""), []string{"body"}},
+		{"blank body", message(" \n", ""), []string{"body"}},
+		{"longest sender", message("a", strings.Repeat("é", chat.MaxSender)), nil},
+		{"two fields", message("", strings.Repeat("a", chat.MaxSender+1)), []string{"body", "sender"}},
+		{"longest query", query(strings.Repeat("a", chat.MaxQuery)), nil},
+		{"query too long", query(strings.Repeat("a", chat.MaxQuery+1)), []string{"query"}},
+		{"blank query", query("  "), []string{"query"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, fieldsOf(t, tt.err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTokens(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		app, err := chat.NewApp("a", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !chat.ValidToken(app.Token) || seen[app.Token] {
+			t.Fatalf("token %q", app.Token)
+		}
+		seen[app.Token] = true
+	}
+	for _, token := range []string{"", strings.Repeat("a", 35), strings.Repeat("a", 37), strings.Repeat("A", 36), strings.Repeat("#", 36), strings.Repeat("1", 36)} {
+		if chat.ValidToken(token) {
+			t.Errorf("%q is taken for a token", token)
+		}
+	}
+}
+
+// TestTimes: what every engine keeps is UTC and whole milliseconds.
+func TestTimes(t *testing.T) {
+	app, err := chat.NewApp("a", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := time.Date(2026, 1, 2, 2, 4, 5, 678e6, time.UTC)
+	if app.CreatedAt != want || app.UpdatedAt != want {
+		t.Errorf("created %v, updated %v, want %v", app.CreatedAt, app.UpdatedAt, want)
+	}
+}
+
+func TestCreates(t *testing.T) {
+	token := strings.Repeat("a", chat.TokenLength)
+	c, err := chat.NewChat(token, "title", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Number = 7
+	m, err := chat.NewMessage(c.ID(), "line\u2028 \x00 <>&\"", "ada", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Number = 8
+	for _, want := range []chat.Create{{Chat: &c}, {Message: &m}} {
+		body, err := chat.EncodeCreate(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := chat.DecodeCreate(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if got.AppToken() != token {
+			t.Errorf("app token %q", got.AppToken())
+		}
+	}
+}
+
+// TestDecodeCreateRefuses: what could not be stored is refused before the store
+// sees it.
+func TestDecodeCreateRefuses(t *testing.T) {
+	token := strings.Repeat("a", chat.TokenLength)
+	for _, tt := range []struct{ name, body string }{
+		{"nothing", ""},
+		{"no JSON", "hello"},
+		{"neither", "{}"},
+		{"both", `{"chat":{},"message":{}}`},
+		{"no token", `{"chat":{"chat_number":1,"created_at":"2026-01-02T03:04:05Z"}}`},
+		{"no number", `{"chat":{"app_token":"` + token + `","created_at":"2026-01-02T03:04:05Z"}}`},
+		{"no time", `{"chat":{"app_token":"` + token + `","chat_number":1}}`},
+		{"number of another type", `{"chat":{"app_token":"` + token + `","chat_number":"1"}}`},
+		{"no body", `{"message":{"app_token":"` + token + `","chat_number":1,"message_number":1,"created_at":"2026-01-02T03:04:05Z"}}`},
+		{"no message number", `{"message":{"app_token":"` + token + `","chat_number":1,"body":"a","created_at":"2026-01-02T03:04:05Z"}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if c, err := chat.DecodeCreate([]byte(tt.body)); err == nil {
+				t.Errorf("decoded %+v", c)
+			}
+		})
+	}
+	if _, err := chat.EncodeCreate(chat.Create{}); err == nil {
+		t.Error("encoded nothing")
+	}
+}

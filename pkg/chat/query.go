@@ -71,9 +71,9 @@ func (q *Query) add(t Term) {
 // Highlight is a part of a message's body that a query matched. Start and End
 // count characters (Unicode code points) of the body.
 type Highlight struct {
-	Start int    `json:"start" doc:"First matching character of the body, counted from 0 in Unicode code points"`
-	End   int    `json:"end" doc:"The character after the last matching one"`
-	Text  string `json:"text" doc:"The matching text"`
+	Start int    `json:"start"` // the first matching character, counted from 0
+	End   int    `json:"end"`   // the character after the last matching one
+	Text  string `json:"text"`  // the matching text
 }
 
 // Match reports how well a text matches the query, and where. A rank of 0

@@ -86,11 +86,6 @@ func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 	return wrap(err, "send create")
 }
 
-// SendRaw stores any body, as others who write to a queue may.
-func (q *Queue) SendRaw(ctx context.Context, body string) error {
-	return wrap(q.append(ctx, body, func(*bbolt.Tx) error { return nil }), "send")
-}
-
 func (q *Queue) append(ctx context.Context, body string, with func(*bbolt.Tx) error) error {
 	text := entry{sentAt: time.Now(), body: body}.encode()
 	err := q.commit(ctx, func(tx *bbolt.Tx) error {

@@ -39,6 +39,11 @@ func documentID(m chat.Message) string {
 	return m.ChatID().String() + "#" + strconv.FormatInt(m.Number, 10)
 }
 
+// place names a message in errors, which must not hold its app's token.
+func place(m chat.Message) string {
+	return fmt.Sprintf("%d of chat %d", m.Number, m.ChatNumber)
+}
+
 // Apply implements chat.Index, in one bulk request or, where the messages are
 // very long, a few. What it applied is found after the next refresh, within a
 // second or so.
@@ -91,6 +96,7 @@ func perMessage(messages []chat.Message, failed map[string]error) []error {
 // entry is a document's part of a bulk request: two lines.
 type entry struct {
 	id    string
+	place string
 	lines []byte
 }
 
@@ -111,10 +117,10 @@ func newEntry(id string, m chat.Message) (entry, error) {
 	encoder := json.NewEncoder(&lines) // ends each value with a line feed and writes none within
 	for _, line := range []any{a, newDocument(m)} {
 		if err := encoder.Encode(line); err != nil {
-			return entry{}, fmt.Errorf("encode message %s: %w", id, err)
+			return entry{}, fmt.Errorf("encode message %s: %w", place(m), err)
 		}
 	}
-	return entry{id: id, lines: lines.Bytes()}, nil
+	return entry{id: id, place: place(m), lines: lines.Bytes()}, nil
 }
 
 // bulkAnswer is what OpenSearch says about each document, in their order.
@@ -147,7 +153,7 @@ func (x *Index) send(ctx context.Context, entries []entry, failed map[string]err
 			itemErr = itemError(answer.Items[i].Index.Status, answer.Items[i].Index.Error)
 		}
 		if itemErr != nil {
-			failed[e.id] = fmt.Errorf("index message %s: %w", e.id, itemErr)
+			failed[e.id] = fmt.Errorf("index message %s: %w", e.place, itemErr)
 		}
 	}
 }

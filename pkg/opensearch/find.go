@@ -47,10 +47,10 @@ func (x *Index) Search(ctx context.Context, search chat.Search) ([]chat.Hit, boo
 		FilterPath: []string{"timed_out", "hits.hits._score", "hits.hits._source"},
 	}, &answer)
 	if err != nil {
-		return nil, false, fmt.Errorf("search chat %s: %w", search.Chat, err)
+		return nil, false, fmt.Errorf("search chat %d: %w", search.Chat.Number, err)
 	}
 	if answer.TimedOut {
-		return nil, false, fmt.Errorf("%w: a search of chat %s took over %v", chat.ErrUnavailable, search.Chat, engineTimeout)
+		return nil, false, fmt.Errorf("%w: a search of chat %d took over %v", chat.ErrUnavailable, search.Chat.Number, engineTimeout)
 	}
 	var hits []chat.Hit
 	for _, h := range answer.Hits.Hits {

@@ -2,7 +2,7 @@
 # run.sh [FILE|FOLDER …]: runs the demo on these texts; without any, on Debian's
 # fortunes where apt has them, and on the texts beside this script.
 set -eu
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
 if [ $# -eq 0 ]; then
 	fortunes=$(mktemp -d)
 	trap 'rm -rf "$fortunes"' EXIT

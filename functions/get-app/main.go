@@ -9,23 +9,14 @@ import (
 	"chatapi/pkg/api"
 	"chatapi/pkg/apigateway"
 	"chatapi/pkg/dynamo"
+	"chatapi/pkg/function"
 
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-func main() {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	if err := run(context.Background(), log); err != nil {
-		log.Error("get-app does not start", "error", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(function.Start("get-app", wire)) }
 
-func run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
+func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err

@@ -7,27 +7,18 @@ import (
 	"log/slog"
 	"os"
 
+	"chatapi/pkg/function"
 	"chatapi/pkg/indexer"
 	"chatapi/pkg/opensearch"
 	"chatapi/pkg/sqs"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-func main() {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	if err := run(context.Background(), log); err != nil {
-		log.Error("indexer does not start", "error", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(function.Start("indexer", wire)) }
 
-func run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
+func wire(ctx context.Context, cfg aws.Config, log *slog.Logger) error {
 	index, err := opensearch.FromEnv(cfg)
 	if err != nil {
 		return err

@@ -7,25 +7,16 @@ import (
 	"os"
 
 	"chatapi/pkg/dynamo"
+	"chatapi/pkg/function"
 	"chatapi/pkg/writer"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-func main() {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	if err := run(context.Background(), log); err != nil {
-		log.Error("writer does not start", "error", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(function.Start("writer", wire)) }
 
-func run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
+func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	store, err := dynamo.FromEnv(cfg)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func TestTour(t *testing.T) {
 	if got, want := posted.header.Get("Location"), app+"/chats/1/messages/1"; got != want {
 		t.Errorf("Location %q, want %q", got, want)
 	}
-	eventually(t, 2*time.Second, "the message is stored", func() bool {
+	eventually(t, 10*time.Second, "the message is stored", func() bool {
 		a, err := send(s.url, request{method: "GET", path: app + "/chats/1"})
 		return err == nil && a.status == 200 && a.number(t, "message_count") == 1
 	})

@@ -22,27 +22,34 @@ const (
 	defaultData = "./data"
 )
 
-// serve runs the API with everything embedded until ctx is done.
+// serve runs the API until ctx is done.
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("chatapi serve", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr), "address to listen on, or CHATAPI_ADDR; port 0 takes a free one")
+	backend := flags.String("backend", "embedded", "embedded keeps everything in the data folder; aws uses the tables, queues and index that the environment names")
 	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "folder for the data, or CHATAPI_DATA; made where it is missing")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "chatapi serve: takes no argument %q\n", flags.Arg(0))
+	if status, ok := parse(flags, args); !ok {
+		return status
+	}
+	switch *backend {
+	case "embedded":
+		return fail(stderr, serveEmbedded(ctx, *addr, *data, stdout, stderr))
+	case "aws":
+		if isSet(flags, "data") {
+			fmt.Fprintln(stderr, "chatapi serve: --data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
+			return 2
+		}
+		return fail(stderr, serveAWS(ctx, *addr, stdout, stderr))
+	default:
+		fmt.Fprintf(stderr, "chatapi serve: there is no backend %q, only embedded and aws\n", *backend)
 		return 2
 	}
-	tune(getenv)
-	if err := serveEmbedded(ctx, *addr, *data, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "chatapi: %v\n", err)
-		return 1
-	}
-	return 0
+}
+
+func isSet(flags *flag.FlagSet, name string) (set bool) {
+	flags.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }
 
 func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Writer) error {
@@ -55,15 +62,22 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(stdout, "chatapi serves %s with its data in %s; Ctrl-C stops it\n", url, data)
-	fmt.Fprintf(stdout, "try: curl -X POST %s/api/v1/apps -H 'Content-Type: application/json' -d '{\"name\":\"My app\"}'\n", url)
-	err = local.Serve(ctx, slog.New(slog.NewTextHandler(stderr, nil)), listener, local.Backend{
+	announce(stdout, listener, "with its data in "+data)
+	err = local.Serve(ctx, newLog(stderr), listener, local.Backend{
 		Store: backend.Store, Queue: backend.Queue, Receiver: backend.Queue,
 		Stream: backend.Stream, Index: backend.Index, DeadLetters: backend.DeadLetters,
 	})
 	return errors.Join(err, backend.Close())
 }
+
+// announce says that the server can be used, and how.
+func announce(stdout io.Writer, listener net.Listener, where string) {
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintf(stdout, "chatapi serves %s %s; Ctrl-C stops it\n", url, where)
+	fmt.Fprintf(stdout, "try: curl -X POST %s/api/v1/apps -H 'Content-Type: application/json' -d '{\"name\":\"My app\"}'\n", url)
+}
+
+func newLog(stderr io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(stderr, nil)) }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var config net.ListenConfig

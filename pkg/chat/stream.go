@@ -22,5 +22,5 @@ type Change struct {
 	Sequence uint64
 	At       time.Time
 	Old      *Message // nil where the row is new
-	New      *Message
+	New      *Message // nil where the row is gone
 }

@@ -7,6 +7,7 @@
 //	counters.go   numbers, and why something is not there
 //	apps.go chats.go messages.go    the methods of the port
 //	page.go       pages of a query
+//	stream*.go    the stream of changes, for a consumer on one machine
 //	transact.go   rows and their count in one transaction
 //	errors.go     which errors may pass
 package dynamo

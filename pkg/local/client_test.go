@@ -2,14 +2,11 @@ package local_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -48,21 +45,9 @@ func backendOf(b *embedded.Backend) local.Backend {
 // serve starts a server with its writer and indexer.
 func serve(t *testing.T, b *embedded.Backend) service {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backendOf(b)) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	t.Cleanup(stop)
-	return service{url: "http://" + listener.Addr().String(), backend: b, stop: stop}
+	s := serveBackend(t, slog.New(slog.DiscardHandler), backendOf(b))
+	s.backend = b
+	return s
 }
 
 // answer is what a request got.

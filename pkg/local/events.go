@@ -53,14 +53,17 @@ func streamRecord(c chat.Change) events.DynamoDBEventRecord {
 			StreamViewType:              string(events.DynamoDBStreamViewTypeNewAndOldImages),
 		},
 	}
-	if c.New != nil {
-		record.Change.NewImage = indexer.Image(*c.New)
-		record.Change.Keys = keys(record.Change.NewImage)
-	}
 	if c.Old != nil {
 		record.EventName = string(events.DynamoDBOperationTypeModify)
 		record.Change.OldImage = indexer.Image(*c.Old)
+		record.Change.Keys = keys(record.Change.OldImage)
 	}
+	if c.New == nil {
+		record.EventName = string(events.DynamoDBOperationTypeRemove)
+		return record
+	}
+	record.Change.NewImage = indexer.Image(*c.New)
+	record.Change.Keys = keys(record.Change.NewImage)
 	return record
 }
 

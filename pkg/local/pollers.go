@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -41,51 +40,98 @@ const (
 
 // queuePoller hands creates to the writer.
 type queuePoller struct {
-	receiver chat.Receiver
-	handle   func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
-	log      *slog.Logger
+	receiver  chat.Receiver
+	handle    func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
+	ping      func(context.Context) error // asks the store that the writer writes to
+	receiving *outage
+	storing   *outage
 }
 
 func (p queuePoller) run(ctx context.Context) {
 	var retry backoff
-	for {
+	for ctx.Err() == nil {
 		size, err := p.poll(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			p.log.WarnContext(ctx, "queue not polled", "error", err)
+		switch {
+		case err == nil:
+			retry.reset()
+			gather(ctx, size, queueBatch, queueWindow)
+		case errors.Is(err, errIncomplete):
+			p.awaitStore(ctx)
+		default:
 			retry.wait(ctx)
-			continue
 		}
-		retry.reset()
-		gather(ctx, size, queueBatch, queueWindow)
 	}
 }
+
+// errIncomplete: not all records of a batch were dealt with, for a reason that
+// the consumer has logged.
+var errIncomplete = errors.New("a record of a batch failed")
 
 // poll deals with one batch and returns its size. What the writer did not
 // store stays hidden until its visibility timeout and comes again.
 func (p queuePoller) poll(ctx context.Context) (size int, err error) {
+	begun := time.Now()
 	deliveries, err := p.receiver.Receive(ctx, queueBatch)
-	if err != nil || len(deliveries) == 0 {
-		return 0, err
+	if err != nil {
+		return 0, p.notReceived(ctx, err)
 	}
-	size = len(deliveries)
+	p.receiving.over(ctx, begun)
+	if len(deliveries) == 0 {
+		return 0, nil
+	}
+	size, begun = len(deliveries), time.Now()
 	ctx, cancel := finishing(ctx)
 	defer cancel()
 	answer, err := p.handle(ctx, sqsEvent(deliveries))
 	if err != nil {
+		p.storing.failed(ctx, err)
+		return size, errIncomplete
+	}
+	stored := storedOf(deliveries, answer)
+	if err := p.delete(ctx, stored); err != nil {
 		return size, err
 	}
+	if len(stored) < size {
+		return size, errIncomplete
+	}
+	p.storing.over(ctx, begun)
+	return size, nil
+}
+
+func (p queuePoller) delete(ctx context.Context, stored []chat.Delivery) error {
+	if len(stored) == 0 {
+		return nil
+	}
+	if err := p.receiver.Delete(ctx, stored); err != nil {
+		return p.notReceived(ctx, err)
+	}
+	return nil
+}
+
+// notReceived notes an error of the queue, but for that of the polling's end.
+func (p queuePoller) notReceived(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		p.receiving.failed(ctx, err)
+	}
+	return err
+}
+
+// awaitStore waits until the store answers, so that an outage does not use up
+// the deliveries of the creates and send them to the dead letters.
+func (p queuePoller) awaitStore(ctx context.Context) {
+	var retry backoff
+	for ctx.Err() == nil && p.ping(ctx) != nil {
+		retry.wait(ctx)
+	}
+}
+
+// storedOf returns the deliveries that an answer does not name as failed.
+func storedOf(deliveries []chat.Delivery, answer events.SQSEventResponse) []chat.Delivery {
 	failed := map[string]bool{}
 	for _, f := range answer.BatchItemFailures {
 		failed[f.ItemIdentifier] = true
 	}
-	stored := slices.DeleteFunc(deliveries, func(d chat.Delivery) bool { return failed[d.ID] })
-	if len(stored) == 0 {
-		return size, nil
-	}
-	return size, p.receiver.Delete(ctx, stored)
+	return slices.DeleteFunc(deliveries, func(d chat.Delivery) bool { return failed[d.ID] })
 }
 
 // streamPoller hands changes to the indexer, in order.
@@ -93,18 +139,15 @@ type streamPoller struct {
 	stream      chat.Stream
 	handle      func(context.Context, events.DynamoDBEvent) (events.DynamoDBEventResponse, error)
 	deadLetters indexer.DeadLetters
-	log         *slog.Logger
+	reading     *outage
+	indexing    *outage
 }
 
 func (p streamPoller) run(ctx context.Context) {
 	var retry backoff
-	for {
+	for ctx.Err() == nil {
 		size, err := p.poll(ctx)
-		if ctx.Err() != nil {
-			return
-		}
 		if err != nil {
-			p.log.WarnContext(ctx, "stream not polled to the end of a batch", "error", err)
 			retry.wait(ctx)
 			continue
 		}
@@ -113,27 +156,43 @@ func (p streamPoller) run(ctx context.Context) {
 	}
 }
 
-// errIncomplete: a change of a batch was not indexed; the next batch begins
-// with it.
-var errIncomplete = errors.New("a change was not indexed")
-
-// poll deals with one batch and returns its size.
+// poll deals with one batch and returns its size. On an error the next batch
+// begins with what failed.
 func (p streamPoller) poll(ctx context.Context) (size int, err error) {
+	begun := time.Now()
 	changes, err := p.stream.Read(ctx, streamBatch)
-	if err != nil || len(changes) == 0 {
+	if err != nil {
+		if ctx.Err() == nil {
+			p.reading.failed(ctx, err)
+		}
 		return 0, err
+	}
+	p.reading.over(ctx, begun)
+	if len(changes) == 0 {
+		return 0, nil
 	}
 	ctx, cancel := finishing(ctx)
 	defer cancel()
+	if err := p.index(ctx, changes); err != nil {
+		p.indexing.failed(ctx, err)
+		return len(changes), err
+	}
+	p.indexing.over(ctx, begun)
+	return len(changes), nil
+}
+
+// index hands changes to the indexer and checkpoints those that are dealt
+// with. It returns nil where that is all of them.
+func (p streamPoller) index(ctx context.Context, changes []chat.Change) error {
 	event := streamEvent(changes)
 	answer, err := p.handle(ctx, event)
 	if err != nil {
-		return len(changes), err
+		return err
 	}
 	done := firstFailed(event, answer)
 	if done < len(changes) && time.Since(changes[done].At) > maxRecordAge {
 		if err := p.giveUp(ctx, event.Records[done]); err != nil {
-			return len(changes), err
+			return err
 		}
 		done++
 	}
@@ -143,7 +202,7 @@ func (p streamPoller) poll(ctx context.Context) (size int, err error) {
 	if done < len(changes) {
 		err = errors.Join(err, errIncomplete)
 	}
-	return len(changes), err
+	return err
 }
 
 // firstFailed returns the index of the first record that failed, or the number

@@ -37,17 +37,33 @@ func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, b Backe
 	pollCtx, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
 	var pollers sync.WaitGroup
-	queue := queuePoller{receiver: b.Receiver, handle: writer.New(b.Store, log).Handle, log: log}
+	queue := newQueuePoller(b, log)
 	for range queuePollers {
 		pollers.Go(func() { queue.run(pollCtx) })
 	}
-	stream := streamPoller{stream: b.Stream, handle: indexer.New(b.Index, b.DeadLetters, log).Handle, deadLetters: b.DeadLetters, log: log}
+	stream := newStreamPoller(b, log)
 	pollers.Go(func() { stream.run(pollCtx) })
 
 	err := serveHTTP(ctx, log, listener, Handler(log, b))
 	stopPolling()
 	pollers.Wait()
 	return err
+}
+
+func newQueuePoller(b Backend, log *slog.Logger) queuePoller {
+	storing := newOutage(log, "store creates")
+	return queuePoller{
+		receiver: b.Receiver, handle: writer.New(b.Store, storing.logger()).Handle, ping: b.Store.Ping,
+		receiving: newOutage(log, "receive creates"), storing: storing,
+	}
+}
+
+func newStreamPoller(b Backend, log *slog.Logger) streamPoller {
+	indexing := newOutage(log, "index changes")
+	return streamPoller{
+		stream: b.Stream, handle: indexer.New(b.Index, b.DeadLetters, indexing.logger()).Handle, deadLetters: b.DeadLetters,
+		reading: newOutage(log, "read changes"), indexing: indexing,
+	}
 }
 
 // Handler returns the API over a backend.

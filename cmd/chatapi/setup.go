@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"chatapi/pkg/dynamo"
+	"chatapi/pkg/embedded"
+	"chatapi/pkg/opensearch"
+	"chatapi/pkg/sqs"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// The variables that hold the URLs of queues.
+const (
+	createsQueue      = "CREATES_QUEUE_URL"
+	streamDeadLetters = "STREAM_DEAD_LETTERS_URL"
+)
+
+const (
+	// setupWithin bounds the whole of a setup.
+	setupWithin = 2 * time.Minute
+	// visibility is how long a delivery is hidden from other receivers: no
+	// shorter than a batch of the writer may take.
+	visibility = embedded.DefaultVisibility
+)
+
+// tableVariable is a table and the variable that names it.
+type tableVariable struct {
+	variable string
+	table    *string
+	suffix   string // of the name that setup gives it
+}
+
+func tableVariables(t *dynamo.Tables) []tableVariable {
+	return []tableVariable{
+		{"APPS_TABLE", &t.Apps, "apps"},
+		{"CHATS_TABLE", &t.Chats, "chats"},
+		{"MESSAGES_TABLE", &t.Messages, "messages"},
+		{"COUNTERS_TABLE", &t.Counters, "counters"},
+	}
+}
+
+// setup creates the tables, the queues and the index of the SDK's environment
+// where they are missing, and prints the variables that name them.
+func setup(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("chatapi setup", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	name := flags.String("name", "chatapi", "begin of the names of tables and queues that no variable names")
+	realAWS := flags.Bool("real-aws", false, "create them in an AWS account, without the backups, alarms and rights of template.yaml")
+	if status, ok := parse(flags, args); !ok {
+		return status
+	}
+	ctx, cancel := context.WithTimeout(ctx, setupWithin)
+	defer cancel()
+	made, err := setUp(ctx, *name, *realAWS)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	for _, v := range made {
+		fmt.Fprintf(stdout, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+	}
+	return 0
+}
+
+// variable is one of the environment.
+type variable struct{ name, value string }
+
+// setUp creates all that is missing and returns the variables that name it.
+func setUp(ctx context.Context, name string, realAWS bool) ([]variable, error) {
+	cfg, err := loadAWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index, err := opensearch.FromEnv(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseAWS(services(cfg), os.Getenv("OPENSEARCH_ENDPOINT")); err != nil && !realAWS {
+		return nil, err
+	}
+	tables, err := setUpTables(ctx, cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	queues, err := setUpQueues(ctx, cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := index.Setup(ctx); err != nil {
+		return nil, err
+	}
+	return append(tables, queues...), nil
+}
+
+// refuseAWS returns an error where anything would be created on AWS itself.
+func refuseAWS(all []service, index string) error {
+	for _, s := range all {
+		if s.onAWS() {
+			return fmt.Errorf("%s is AWS's own: set AWS_ENDPOINT_URL or %s to an emulator, deploy template.yaml, or say --real-aws", s.name, s.variable)
+		}
+	}
+	if awsHost(index) {
+		return errors.New("OpenSearch is AWS's own: set OPENSEARCH_ENDPOINT to another server, deploy template.yaml, or say --real-aws")
+	}
+	return nil
+}
+
+func setUpTables(ctx context.Context, cfg aws.Config, name string) (made []variable, err error) {
+	var tables dynamo.Tables
+	for _, t := range tableVariables(&tables) {
+		*t.table = cmp.Or(os.Getenv(t.variable), name+"-"+t.suffix)
+		made = append(made, variable{t.variable, *t.table})
+	}
+	return made, dynamo.New(cfg, tables).CreateTables(ctx)
+}
+
+func setUpQueues(ctx context.Context, cfg aws.Config, name string) ([]variable, error) {
+	urls, err := sqs.CreateQueues(ctx, cfg, queueName(createsQueue, name+"-creates"), visibility)
+	if err != nil {
+		return nil, err
+	}
+	letters := queueName(streamDeadLetters, name+"-stream-dead-letters")
+	out, err := awssqs.NewFromConfig(cfg).CreateQueue(ctx, &awssqs.CreateQueueInput{QueueName: &letters})
+	if err != nil {
+		return nil, fmt.Errorf("create queue %s: %w", letters, err)
+	}
+	return []variable{{createsQueue, urls.Creates}, {streamDeadLetters, aws.ToString(out.QueueUrl)}}, nil
+}
+
+// queueName returns the name of the queue whose URL a variable holds: the end
+// of the URL's path.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+func queueName(variable, otherwise string) string {
+	if url := os.Getenv(variable); url != "" {
+		return path.Base(url)
+	}
+	return otherwise
+}

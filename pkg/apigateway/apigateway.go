@@ -5,6 +5,7 @@ package apigateway
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -35,7 +36,7 @@ func Proxy(handler http.Handler) func(context.Context, events.APIGatewayProxyReq
 		if headers.Get("X-Request-Id") == "" && event.RequestContext.RequestID != "" {
 			headers.Set("X-Request-Id", event.RequestContext.RequestID)
 		}
-		event.Path, event.MultiValueHeaders = path, headers
+		event.Path, event.MultiValueHeaders = escapePath(path), headers
 		return adapter.ProxyWithContext(ctx, event)
 	}
 }
@@ -66,4 +67,14 @@ func splitPath(event events.APIGatewayProxyRequest) (prefix, path string) {
 		rest = rest[:max(strings.LastIndexByte(rest, '/'), 0)]
 	}
 	return rest, full[len(rest):]
+}
+
+// escapePath escapes a path that came unescaped, as emulators pass it on: the
+// adapter parses it as part of a URL, where # and ? would end it.
+func escapePath(path string) string {
+	_, err := url.PathUnescape(path)
+	if err == nil && !strings.ContainsAny(path, "#? ") {
+		return path
+	}
+	return (&url.URL{Path: path}).EscapedPath()
 }

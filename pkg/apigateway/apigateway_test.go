@@ -49,6 +49,16 @@ func TestProxy(t *testing.T) {
 			"/health /prod mine",
 		},
 		{
+			"an escaped path",
+			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/x%231"},
+			"/api/v1/apps/x#1  ",
+		},
+		{
+			"a path that an emulator unescaped",
+			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/x#1?y z%"},
+			"/api/v1/apps/x#1?y z%  ",
+		},
+		{
 			"headers with several values",
 			events.APIGatewayProxyRequest{Resource: "/health", Path: "/health",
 				MultiValueHeaders: map[string][]string{"x-request-id": {"mine"}}},

@@ -59,7 +59,7 @@ func headersOf(event events.APIGatewayProxyRequest) http.Header {
 // what stands before it.
 func splitPath(event events.APIGatewayProxyRequest) (prefix, path string) {
 	full := event.RequestContext.Path
-	if full == "" {
+	if full == "" || full == event.Resource { // sam local gives the resource's path in its place
 		full = event.Path
 	}
 	rest := strings.TrimRight(full, "/")

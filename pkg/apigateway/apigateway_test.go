@@ -49,6 +49,12 @@ func TestProxy(t *testing.T) {
 			"/health /prod mine",
 		},
 		{
+			"sam local",
+			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/x",
+				RequestContext: events.APIGatewayProxyRequestContext{Path: resource, RequestID: "id-1"}},
+			"/api/v1/apps/x  id-1",
+		},
+		{
 			"an escaped path",
 			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/x%231"},
 			"/api/v1/apps/x#1  ",

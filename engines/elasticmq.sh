@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# elasticmq.sh DIR [PORT RUN-DIR]
+# elasticmq.sh DIR [PORT RUN-DIR [keep]]
 # Installs ElasticMQ, a server that speaks SQS, into DIR, once. With a PORT,
-# then runs it there in the foreground, with all messages in memory and its
-# configuration in RUN-DIR. Ready when GET / answers.
+# then runs it there in the foreground, with its configuration in RUN-DIR and
+# all messages in memory or, with keep, on disk in RUN-DIR too. Ready when
+# GET / answers.
 # https://github.com/softwaremill/elasticmq
 set -euo pipefail
 . "$(dirname "$0")/install.sh"
@@ -19,13 +20,24 @@ dir=$(cd "$1" && pwd)
 once "$dir" "$version" install_elasticmq
 [ $# -gt 1 ] || exit 0
 
-port=$2 run=$3
-mkdir -p "$run"
+port=$2
+mkdir -p "$3"
+run=$(cd "$3" && pwd)
+keep=false
+[ "${4:-}" != keep ] || keep=true
 cat >"$run/elasticmq.conf" <<CONF
 include classpath("application.conf")
 node-address { protocol = http, host = "127.0.0.1", port = $port, context-path = "" }
 rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = $port, sqs-limits = strict }
 rest-stats { enabled = false }
+queues-storage { enabled = false }
+# Without a write delay of 0, what was acknowledged would not outlive a kill.
+messages-storage {
+  enabled = $keep
+  driver-class = "org.h2.Driver"
+  uri = "jdbc:h2:$run/messages;WRITE_DELAY=0"
+  username = "", password = ""
+}
 aws { region = us-east-1, accountId = 000000000000 }
 CONF
 cat >"$run/logback.xml" <<'LOG'

@@ -79,6 +79,7 @@ port=$2 transport=$3
 mkdir -p "$4"
 run=$(cd "$4" && pwd)
 home=$dir/opensearch-$version
+rm -rf "$run/config"
 cp -R "$home/config" "$run/config"
 mkdir -p "$run/tmp"
 cat >"$run/config/opensearch.yml" <<YML

@@ -2,12 +2,12 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // Client calls the API below a base URL.
@@ -16,11 +16,15 @@ type Client struct {
 	http *http.Client
 }
 
-// New returns a client that keeps up to connections connections open.
+// New returns a client that keeps up to connections connections open and
+// follows no redirects, because the API never sends any.
 func New(base string, connections int) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = connections
-	return &Client{base: base, http: &http.Client{Transport: transport}}
+	return &Client{base: base, http: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // StatusError is an answer with a status that is no success.
@@ -31,6 +35,21 @@ type StatusError struct {
 
 // Error gives the status and the answer's text.
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Status, e.Text) }
+
+// Request is a request as it goes out, right or wrong.
+type Request struct {
+	Method string
+	Path   string // below the base URL, with the query, escaped as it is to be sent
+	Header http.Header
+	Body   string // "" for none
+}
+
+// Answer is what a request got, whatever its status.
+type Answer struct {
+	Status int
+	Header http.Header
+	Text   []byte
+}
 
 // Call sends in as JSON, where it is not nil, and decodes the answer into out,
 // where that is not nil. An answer that is no success is a *StatusError.
@@ -46,29 +65,36 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 }
 
 func (c *Client) send(ctx context.Context, method, path string, in any) ([]byte, error) {
-	var body io.Reader
+	request := Request{Method: method, Path: path}
 	if in != nil {
 		text, err := json.Marshal(in)
 		if err != nil {
 			return nil, err
 		}
-		body = bytes.NewReader(text)
+		request.Body, request.Header = string(text), http.Header{"Content-Type": {"application/json"}}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	answer, err := c.Do(ctx, request)
+	if err == nil && answer.Status >= http.StatusMultipleChoices {
+		err = &StatusError{Status: answer.Status, Text: string(answer.Text)}
+	}
+	return answer.Text, err
+}
+
+// Do sends a request as it is and returns the answer, whatever its status. The
+// error is that of a request that got no answer.
+func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, r.Method, c.base+r.Path, strings.NewReader(r.Body))
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
+	for name, values := range r.Header {
+		request.Header[name] = values
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode >= http.StatusMultipleChoices {
-		err = &StatusError{Status: answer.StatusCode, Text: string(text)}
-	}
-	return text, err
+	return Answer{Status: answer.StatusCode, Header: answer.Header, Text: text}, err
 }

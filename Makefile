@@ -5,7 +5,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/chatapi
@@ -25,11 +25,27 @@ test: ## run all tests that need nothing but Go
 test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
 	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch
 
+.PHONY: e2e
+e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws localstack ministack sam-local"
+	e2e/run.sh $(TARGETS)
+
+.PHONY: localstack-test
+localstack-test: ## deploy template.yaml to LocalStack and to MiniStack and run the end-to-end suite there
+	e2e/run.sh localstack ministack
+
+.PHONY: sam-local
+sam-local: ## serve the functions with sam local start-api on 127.0.0.1:3000, on engines of their own
+	SAM_LOCAL_PORT=3000 engines/sam-local.sh api
+
+.PHONY: sam-events
+sam-events: ## run every function on its event with sam local invoke
+	engines/sam-local.sh invoke go test -count=1 -tags sam ./events || [ $$? = 69 ] # it has said why it is not run
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
-	go vet -tags engines ./...
-	go run $(STATICCHECK) -tags engines ./...
+	go vet -tags 'engines e2e sam' ./...
+	go run $(STATICCHECK) -tags 'engines e2e sam' ./...
 	@echo "go run $(GOVULNCHECK) ./..."; out=$$(go run $(GOVULNCHECK) ./... 2>&1) || \
 	case "$$out" in \
 	*"fetching vulnerabilities"*) echo "not run: the Go vulnerability database cannot be reached from here";; \
@@ -48,3 +64,8 @@ bench: build ## durable creates a second, beside a bare net/http server
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)
 	demo/run.sh $(TEXTS)
+
+.PHONY: deploy
+deploy: ## build the functions and deploy the stack; ENV=prod for the other environment of samconfig.toml
+	CGO_ENABLED=0 sam build --config-env $(or $(ENV),default)
+	sam deploy --guided --config-env $(or $(ENV),default)

@@ -21,10 +21,9 @@ require (
 	go.etcd.io/bbolt v1.5.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/text v0.43.0
+	gopkg.in/yaml.v3 v3.0.1
 	pgregory.net/rapid v1.3.0
 )
-
-require gopkg.in/yaml.v3 v3.0.1
 
 require (
 	github.com/RoaringBitmap/roaring/v2 v2.14.5 // indirect

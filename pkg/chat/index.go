@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -50,3 +51,29 @@ type Position struct {
 
 // Position returns the place of the hit.
 func (h Hit) Position() Position { return Position{Rank: h.Rank, Number: h.Message.Number} }
+
+// DocumentID names a message in an index: <app token>#<chat number>#<message
+// number>, the same for all of its versions.
+func (m Message) DocumentID() string {
+	return m.ChatID().String() + "#" + strconv.FormatInt(m.Number, 10)
+}
+
+// NewestVersions returns the newest version of each message by its DocumentID,
+// the first where several have the same version.
+func NewestVersions(messages []Message) map[string]Message {
+	newest := make(map[string]Message, len(messages))
+	for _, m := range messages {
+		id := m.DocumentID()
+		if old, ok := newest[id]; !ok || old.Version < m.Version {
+			newest[id] = m
+		}
+	}
+	return newest
+}
+
+// CeilMilli returns the first whole millisecond since 1970 at or after t, for
+// the filters From and To. Messages are created at whole milliseconds, so none
+// lies between the two; an engine that rounds would round down.
+func CeilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}

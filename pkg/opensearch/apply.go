@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"chatapi/pkg/chat"
 
@@ -35,10 +34,6 @@ func newDocument(m chat.Message) document {
 	return document{Message: m, Text: chat.Fold(m.Body)}
 }
 
-func documentID(m chat.Message) string {
-	return m.ChatID().String() + "#" + strconv.FormatInt(m.Number, 10)
-}
-
 // place names a message in errors, which must not hold its app's token.
 func place(m chat.Message) string {
 	return fmt.Sprintf("%d of chat %d", m.Number, m.ChatNumber)
@@ -51,7 +46,7 @@ func (x *Index) Apply(ctx context.Context, messages []chat.Message) []error {
 	failed := make(map[string]error)
 	var entries []entry
 	size := 0
-	for id, m := range newestVersions(messages) {
+	for id, m := range chat.NewestVersions(messages) {
 		e, err := newEntry(id, m)
 		if err != nil {
 			failed[id] = err
@@ -67,19 +62,6 @@ func (x *Index) Apply(ctx context.Context, messages []chat.Message) []error {
 	return perMessage(messages, failed)
 }
 
-// newestVersions returns the newest version of each message, the first where
-// several have the same version, by the document's id.
-func newestVersions(messages []chat.Message) map[string]chat.Message {
-	newest := make(map[string]chat.Message, len(messages))
-	for _, m := range messages {
-		id := documentID(m)
-		if old, ok := newest[id]; !ok || old.Version < m.Version {
-			newest[id] = m
-		}
-	}
-	return newest
-}
-
 // perMessage returns the error of each message's document, nil where there are
 // none.
 func perMessage(messages []chat.Message, failed map[string]error) []error {
@@ -88,7 +70,7 @@ func perMessage(messages []chat.Message, failed map[string]error) []error {
 	}
 	errs := make([]error, len(messages))
 	for i, m := range messages {
-		errs[i] = failed[documentID(m)]
+		errs[i] = failed[m.DocumentID()]
 	}
 	return errs
 }

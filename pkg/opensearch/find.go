@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"chatapi/pkg/chat"
@@ -108,23 +107,16 @@ func filters(search chat.Search) []object {
 	}
 	created := object{}
 	if !search.From.IsZero() {
-		created["gte"] = ceilMilli(search.From)
+		created["gte"] = chat.CeilMilli(search.From)
 	}
 	if !search.To.IsZero() {
-		created["lt"] = ceilMilli(search.To)
+		created["lt"] = chat.CeilMilli(search.To)
 	}
 	if len(created) > 0 {
 		created["format"] = "epoch_millis"
 		all = append(all, object{"range": object{"created_at": created}})
 	}
 	return all
-}
-
-// ceilMilli returns the first whole millisecond since 1970 at or after t.
-// Messages are created at whole milliseconds, so none lies between the two;
-// OpenSearch would round down.
-func ceilMilli(t time.Time) int64 {
-	return t.Add(time.Millisecond - 1).UnixMilli()
 }
 
 // termQuery returns a query that a term matches with this rank or a better

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"chatapi/pkg/chat"
 
@@ -22,10 +21,6 @@ const (
 	placeField   = "place"
 	messageField = "message"
 )
-
-func documentID(m chat.Message) string {
-	return m.ChatID().String() + "#" + strconv.FormatInt(m.Number, 10)
-}
 
 // scope stands in front of each term that belongs to a chat. No word and no
 // chat's name has a space in it, so a chat's terms are one range of the
@@ -143,10 +138,10 @@ type period struct {
 func periodOf(s chat.Search) period {
 	p := period{from: math.MinInt64, to: math.MaxInt64}
 	if !s.From.IsZero() {
-		p.from = ceilMilli(s.From)
+		p.from = chat.CeilMilli(s.From)
 	}
 	if !s.To.IsZero() {
-		p.to = ceilMilli(s.To)
+		p.to = chat.CeilMilli(s.To)
 	}
 	return p
 }
@@ -154,9 +149,3 @@ func periodOf(s chat.Search) period {
 func (p period) all() bool { return p.from == math.MinInt64 && p.to == math.MaxInt64 }
 
 func (p period) holds(created int64) bool { return p.from <= created && created < p.to }
-
-// ceilMilli returns the first whole millisecond at or after t. Messages are
-// created at whole milliseconds, so none lies between the two.
-func ceilMilli(t time.Time) int64 {
-	return t.Add(time.Millisecond - 1).UnixMilli()
-}

@@ -116,7 +116,7 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 // newer returns a batch of the messages that the index does not hold in the
 // same or a newer version.
 func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
-	newest := newestVersions(messages)
+	newest := chat.NewestVersions(messages)
 	held, err := x.heldVersions(newest)
 	if err != nil {
 		return nil, err
@@ -133,19 +133,6 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 		batch.Update(doc)
 	}
 	return batch, nil
-}
-
-// newestVersions returns the newest version of each message, the first where
-// several have the same version, by the document's id.
-func newestVersions(messages []chat.Message) map[string]chat.Message {
-	newest := make(map[string]chat.Message, len(messages))
-	for _, m := range messages {
-		id := documentID(m)
-		if old, ok := newest[id]; !ok || old.Version < m.Version {
-			newest[id] = m
-		}
-	}
-	return newest
 }
 
 func (x *Index) heldVersions(messages map[string]chat.Message) (map[string]int64, error) {

@@ -84,7 +84,7 @@ func answerPanic(ctx context.Context, w http.ResponseWriter) {
 		panic(cause)
 	}
 	logger(ctx).ErrorContext(ctx, "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
-	write(w, newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log"))
+	write(w, internalError())
 }
 
 // goodID is the form of the request ids that are taken over from a client or

@@ -69,6 +69,11 @@ func newProblem(status int, detail string) *Problem {
 	}
 }
 
+// internalError is all that a client learns of an error that nobody expects.
+func internalError() *Problem {
+	return newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log")
+}
+
 // problem returns what a client may know of an operation's error, and logs
 // what it may not.
 func problem(ctx context.Context, operation string, err error) *Problem {
@@ -99,7 +104,7 @@ func problemOf(err error) *Problem {
 		}
 		return p
 	}
-	return newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log")
+	return internalError()
 }
 
 func (p *Problem) setDetail(detail string) { p.Detail, p.Message = detail, detail }

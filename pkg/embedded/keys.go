@@ -46,10 +46,17 @@ func get(bucket *bbolt.Bucket, key []byte, value any) (bool, error) {
 	if text == nil {
 		return false, nil
 	}
-	if err := json.Unmarshal(text, value); err != nil {
-		return false, fmt.Errorf("decode row: %w", err)
+	if err := decodeRow(text, value); err != nil {
+		return false, err
 	}
 	return true, nil
+}
+
+func decodeRow(text []byte, row any) error {
+	if err := json.Unmarshal(text, row); err != nil {
+		return fmt.Errorf("decode row: %w", err)
+	}
+	return nil
 }
 
 // put writes value as JSON under a key.

@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 
 	"chatapi/pkg/chat"
 
@@ -50,11 +48,4 @@ func seekBefore(rows *bbolt.Cursor, end []byte) (key, text []byte) {
 		return rows.Last()
 	}
 	return rows.Prev()
-}
-
-func decodeRow(text []byte, row any) error {
-	if err := json.Unmarshal(text, row); err != nil {
-		return fmt.Errorf("decode row: %w", err)
-	}
-	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"chatapi/internal/client"
+	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 )
@@ -75,8 +76,8 @@ func serve(ctx context.Context, data string) (url string, stop func() error, err
 	done := make(chan error, 1)
 	go func() {
 		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, local.Backend{
-			Store: backend.Store, Queue: backend.Queue, Receiver: backend.Queue,
-			Stream: backend.Stream, Index: backend.Index, DeadLetters: backend.DeadLetters,
+			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index},
+			Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 		})
 	}()
 	stop = func() error {

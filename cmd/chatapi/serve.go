@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 )
@@ -64,8 +65,8 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 	}
 	announce(stdout, listener, "with its data in "+data)
 	err = local.Serve(ctx, newLog(stderr), listener, local.Backend{
-		Store: backend.Store, Queue: backend.Queue, Receiver: backend.Queue,
-		Stream: backend.Stream, Index: backend.Index, DeadLetters: backend.DeadLetters,
+		Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index},
+		Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 	})
 	return errors.Join(err, backend.Close())
 }

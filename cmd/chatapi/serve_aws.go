@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/local"
 	"chatapi/pkg/opensearch"
@@ -74,8 +75,8 @@ func openAWS(ctx context.Context) (local.Backend, error) {
 		}
 	}
 	return local.Backend{
-		Store: dynamo.New(cfg, tables), Queue: queue, Receiver: local.Prefetch(queue, receives),
-		Stream: stream, Index: index, DeadLetters: deadLetters,
+		Ports:    api.Ports{Store: dynamo.New(cfg, tables), Queue: queue, Index: index},
+		Receiver: local.Prefetch(queue, receives), Stream: stream, DeadLetters: deadLetters,
 	}, nil
 }
 

@@ -36,19 +36,26 @@ type Operation struct {
 	add func(huma.API, Operation)
 }
 
-// Operations returns every operation of the API.
-func Operations(store chat.Store, queue chat.Queue, index chat.Index, engines ...Engine) []Operation {
+// Ports are what the operations work on.
+type Ports struct {
+	Store chat.Store
+	Queue chat.Queue
+	Index chat.Index
+}
+
+// Operations returns every operation of the API. Health asks the engines.
+func Operations(p Ports, engines ...Engine) []Operation {
 	return []Operation{
-		CreateApp(store),
-		ListApps(store),
-		GetApp(store),
-		CreateChat(store, queue),
-		ListChats(store),
-		GetChat(store),
-		CreateMessage(store, queue),
-		ListMessages(store),
-		GetMessage(store),
-		SearchMessages(store, index),
+		CreateApp(p.Store),
+		ListApps(p.Store),
+		GetApp(p.Store),
+		CreateChat(p.Store, p.Queue),
+		ListChats(p.Store),
+		GetChat(p.Store),
+		CreateMessage(p.Store, p.Queue),
+		ListMessages(p.Store),
+		GetMessage(p.Store),
+		SearchMessages(p.Store, p.Index),
 		Health(engines...),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 )
@@ -37,8 +38,8 @@ func openBackend(t *testing.T) *embedded.Backend {
 
 func backendOf(b *embedded.Backend) local.Backend {
 	return local.Backend{
-		Store: b.Store, Queue: b.Queue, Receiver: b.Queue,
-		Stream: b.Stream, Index: b.Index, DeadLetters: b.DeadLetters,
+		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index},
+		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
 	}
 }
 

@@ -16,13 +16,12 @@ import (
 	"chatapi/pkg/writer"
 )
 
-// Backend is the engines behind a server.
+// Backend is the engines behind a server: what the API works on, and what moves
+// its creates and changes on.
 type Backend struct {
-	Store       chat.Store
-	Queue       chat.Queue
+	api.Ports
 	Receiver    chat.Receiver
 	Stream      chat.Stream
-	Index       chat.Index
 	DeadLetters indexer.DeadLetters
 }
 
@@ -68,7 +67,7 @@ func newStreamPoller(b Backend, log *slog.Logger) streamPoller {
 
 // Handler returns the API over a backend.
 func Handler(log *slog.Logger, b Backend) http.Handler {
-	return api.New(log, api.Operations(b.Store, b.Queue, b.Index,
+	return api.New(log, api.Operations(b.Ports,
 		api.Engine{Name: "store", Ping: b.Store.Ping},
 		api.Engine{Name: "queue", Ping: b.Queue.Ping},
 		api.Engine{Name: "index", Ping: b.Index.Ping},

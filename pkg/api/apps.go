@@ -25,20 +25,26 @@ func (p AppPath) token() (string, error) {
 
 // App is an app as clients see it.
 type App struct {
-	AppToken  string    `json:"app_token"`
-	Name      string    `json:"name"`
-	ChatCount int64     `json:"chat_count" doc:"Stored chats"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	AppToken  string            `json:"app_token"`
+	Name      string            `json:"name"`
+	Metadata  map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	ChatCount int64             `json:"chat_count" doc:"Stored chats"`
+	Version   int64             `json:"version" doc:"1 when created, one more with each edit"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
 }
 
 func viewApp(a chat.App) App {
-	return App{AppToken: a.Token, Name: a.Name, ChatCount: a.ChatCount, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+	return App{
+		AppToken: a.Token, Name: a.Name, Metadata: a.Metadata, ChatCount: a.ChatCount,
+		Version: a.Version, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
 }
 
 type createAppInput struct {
 	Body struct {
-		Name string `json:"name" doc:"1 to 200 characters, not blank"`
+		Name     string            `json:"name" doc:"1 to 200 characters, not blank"`
+		Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
 	}
 }
 
@@ -55,7 +61,7 @@ type createAppOutput struct {
 func CreateApp(store chat.Store) Operation {
 	op := Operation{Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps", Summary: "Create an app"}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
-		app, err := chat.NewApp(in.Body.Name, time.Now())
+		app, err := chat.NewApp(in.Body.Name, in.Body.Metadata, time.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -23,26 +23,32 @@ func (p ChatPath) id() (chat.ChatID, error) {
 
 // Chat is a chat as clients see it.
 type Chat struct {
-	ChatNumber   int64     `json:"chat_number"`
-	AppToken     string    `json:"app_token"`
-	Title        string    `json:"title"`
-	MessageCount int64     `json:"message_count" doc:"Stored messages that are not deleted"`
-	CreatedAt    time.Time `json:"created_at"`
-	UpdatedAt    time.Time `json:"updated_at"`
+	ChatNumber   int64             `json:"chat_number"`
+	AppToken     string            `json:"app_token"`
+	Title        string            `json:"title"`
+	Metadata     map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	MessageCount int64             `json:"message_count" doc:"Stored messages that are not deleted"`
+	Version      int64             `json:"version" doc:"1 when created, one more with each edit"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
 }
 
 func viewChat(c chat.Chat) Chat {
 	return Chat{
-		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, MessageCount: c.MessageCount,
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, Metadata: c.Metadata, MessageCount: c.MessageCount,
+		Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 }
 
 type createChatInput struct {
 	AppPath
-	Body *struct {
-		Title string `json:"title,omitempty" doc:"At most 200 characters"`
-	}
+	Body *NewChat
+}
+
+// NewChat is what a client says of a chat that is to be created.
+type NewChat struct {
+	Title    string            `json:"title,omitempty" doc:"At most 200 characters"`
+	Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
 }
 
 type createChatOutput struct {
@@ -63,11 +69,11 @@ func CreateChat(store chat.Store, queue chat.Queue) Operation {
 		if err != nil {
 			return nil, err
 		}
-		var title string
+		var asked NewChat
 		if in.Body != nil {
-			title = in.Body.Title
+			asked = *in.Body
 		}
-		c, err := chat.NewChat(token, title, time.Now())
+		c, err := chat.NewChat(token, asked.Title, asked.Metadata, time.Now())
 		if err != nil {
 			return nil, err
 		}

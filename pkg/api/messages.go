@@ -10,27 +10,31 @@ import (
 
 // Message is a message as clients see it.
 type Message struct {
-	MessageNumber int64     `json:"message_number"`
-	ChatNumber    int64     `json:"chat_number"`
-	AppToken      string    `json:"app_token"`
-	Body          string    `json:"body"`
-	Sender        string    `json:"sender,omitempty"`
-	CreatedAt     time.Time `json:"created_at"`
-	UpdatedAt     time.Time `json:"updated_at"`
+	MessageNumber int64             `json:"message_number"`
+	ChatNumber    int64             `json:"chat_number"`
+	AppToken      string            `json:"app_token"`
+	Body          string            `json:"body"`
+	Sender        string            `json:"sender,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Version       int64             `json:"version" doc:"1 when created, one more with each edit"`
+	CreatedAt     time.Time         `json:"created_at"`
+	UpdatedAt     time.Time         `json:"updated_at"`
 }
 
 func viewMessage(m chat.Message) Message {
 	return Message{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
-		Body: m.Body, Sender: m.Sender, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
+		Version: m.Version, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 	}
 }
 
 type createMessageInput struct {
 	ChatPath
 	Body struct {
-		Body   string `json:"body" doc:"1 to 16,384 bytes of UTF-8, not blank"`
-		Sender string `json:"sender,omitempty" doc:"At most 128 characters"`
+		Body     string            `json:"body" doc:"1 to 16,384 bytes of UTF-8, not blank"`
+		Sender   string            `json:"sender,omitempty" doc:"At most 128 characters"`
+		Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
 	}
 }
 
@@ -53,7 +57,7 @@ func CreateMessage(store chat.Store, queue chat.Queue) Operation {
 		if err != nil {
 			return nil, err
 		}
-		m, err := chat.NewMessage(id, in.Body.Body, in.Body.Sender, time.Now())
+		m, err := chat.NewMessage(id, in.Body.Body, in.Body.Sender, in.Body.Metadata, time.Now())
 		if err != nil {
 			return nil, err
 		}

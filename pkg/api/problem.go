@@ -172,7 +172,10 @@ var wordings = []struct{ huma, ours string }{
 
 // badField says in our words what huma found, and leaves out the value.
 func badField(e *huma.ErrorDetail) BadField {
-	field := e.Location[strings.LastIndexByte(e.Location, '.')+1:]
+	_, field, found := strings.Cut(e.Location, ".") // as in body.name or body.metadata.color
+	if !found {
+		field = e.Location
+	}
 	message := e.Message
 	if rest, ok := strings.CutPrefix(message, "expected required property "); ok {
 		field, _, _ = strings.Cut(rest, " ")

@@ -13,6 +13,7 @@ import (
 type App struct {
 	Token     string    `json:"app_token"`
 	Name      string    `json:"name"`
+	Metadata  Metadata  `json:"metadata,omitempty"`
 	ChatCount int64     `json:"chat_count"` // stored chats
 	Version   int64     `json:"version"`    // 1 when created, one more with each edit
 	CreatedAt time.Time `json:"created_at"`
@@ -20,15 +21,20 @@ type App struct {
 }
 
 // NewApp returns an app with a new token. It returns an *InvalidError where
-// the name is blank or longer than MaxName.
-func NewApp(name string, now time.Time) (App, error) {
+// the name is blank or longer than MaxName, or the metadata beyond its limit.
+func NewApp(name string, metadata Metadata, now time.Time) (App, error) {
 	var bad fields
-	bad.check(validText(name, 1, MaxName), "name", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxName))
+	checkName(&bad, name)
+	metadata.check(&bad)
 	if err := bad.err(); err != nil {
 		return App{}, err
 	}
 	now = storedTime(now)
-	return App{Token: newToken(), Name: name, Version: 1, CreatedAt: now, UpdatedAt: now}, nil
+	return App{Token: newToken(), Name: name, Metadata: metadata, Version: 1, CreatedAt: now, UpdatedAt: now}, nil
+}
+
+func checkName(bad *fields, name string) {
+	bad.check(validText(name, 1, MaxName), "name", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxName))
 }
 
 // tokenEncoding has no letter that needs escaping in a path or a key.

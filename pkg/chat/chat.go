@@ -23,6 +23,7 @@ type Chat struct {
 	AppToken     string    `json:"app_token"`
 	Number       int64     `json:"chat_number"`
 	Title        string    `json:"title,omitempty"`
+	Metadata     Metadata  `json:"metadata,omitempty"`
 	MessageCount int64     `json:"message_count"` // stored messages that are not deleted
 	Version      int64     `json:"version"`       // 1 when created, one more with each edit
 	CreatedAt    time.Time `json:"created_at"`
@@ -30,10 +31,10 @@ type Chat struct {
 }
 
 // NewChat returns a chat that has no number yet. It returns an *InvalidError
-// where the title is longer than MaxTitle.
-func NewChat(appToken, title string, now time.Time) (Chat, error) {
+// where the title is longer than MaxTitle, or the metadata beyond its limit.
+func NewChat(appToken, title string, metadata Metadata, now time.Time) (Chat, error) {
 	now = storedTime(now)
-	c := Chat{AppToken: appToken, Title: title, Version: 1, CreatedAt: now, UpdatedAt: now}
+	c := Chat{AppToken: appToken, Title: title, Metadata: metadata, Version: 1, CreatedAt: now, UpdatedAt: now}
 	return c, c.check().err()
 }
 
@@ -41,8 +42,13 @@ func NewChat(appToken, title string, now time.Time) (Chat, error) {
 func (c Chat) ID() ChatID { return ChatID{AppToken: c.AppToken, Number: c.Number} }
 
 func (c Chat) check() (bad fields) {
-	bad.check(validText(c.Title, 0, MaxTitle), "title", fmt.Sprintf("must have at most %d characters", MaxTitle))
+	checkTitle(&bad, c.Title)
+	c.Metadata.check(&bad)
 	return bad
+}
+
+func checkTitle(bad *fields, title string) {
+	bad.check(validText(title, 0, MaxTitle), "title", fmt.Sprintf("must have at most %d characters", MaxTitle))
 }
 
 // validNumber reports whether n can be a chat's or a message's number.

@@ -32,9 +32,10 @@ func fieldsOf(t *testing.T, err error) []string {
 
 func TestLimits(t *testing.T) {
 	id := chat.ChatID{AppToken: strings.Repeat("a", chat.TokenLength), Number: 1}
-	app := func(name string) error { _, err := chat.NewApp(name, now); return err }
-	title := func(title string) error { _, err := chat.NewChat(id.AppToken, title, now); return err }
-	message := func(body, sender string) error { _, err := chat.NewMessage(id, body, sender, now); return err }
+	app := func(name string) error { _, err := chat.NewApp(name, nil, now); return err }
+	title := func(title string) error { _, err := chat.NewChat(id.AppToken, title, nil, now); return err }
+	message := func(body, sender string) error { _, err := chat.NewMessage(id, body, sender, nil, now); return err }
+	metadata := func(m chat.Metadata) error { _, err := chat.NewApp("a", m, now); return err }
 	query := func(text string) error { _, err := chat.ParseQuery(text); return err }
 	for _, tt := range []struct {
 		name string
@@ -56,6 +57,11 @@ func TestLimits(t *testing.T) {
 		{"blank body", message(" \n", ""), []string{"body"}},
 		{"longest sender", message("a", strings.Repeat("é", chat.MaxSender)), nil},
 		{"two fields", message("", strings.Repeat("a", chat.MaxSender+1)), []string{"body", "sender"}},
+		{"no metadata", metadata(nil), nil},
+		{"largest metadata, in bytes", metadata(chat.Metadata{"ké": strings.Repeat("é", chat.MaxMetadata/2-2), "a": ""}), nil},
+		{"metadata too large", metadata(chat.Metadata{"key": strings.Repeat("a", chat.MaxMetadata-2)}), []string{"metadata"}},
+		{"metadata with an empty key", metadata(chat.Metadata{"": "a"}), []string{"metadata"}},
+		{"metadata that is not UTF-8", metadata(chat.Metadata{"a": "\xff"}), []string{"metadata"}},
 		{"longest query", query(strings.Repeat("a", chat.MaxQuery)), nil},
 		{"query too long", query(strings.Repeat("a", chat.MaxQuery+1)), []string{"query"}},
 		{"blank query", query("  "), []string{"query"}},
@@ -71,7 +77,7 @@ func TestLimits(t *testing.T) {
 func TestTokens(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		app, err := chat.NewApp("a", now)
+		app, err := chat.NewApp("a", nil, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +95,7 @@ func TestTokens(t *testing.T) {
 
 // TestTimes: what every engine keeps is UTC and whole milliseconds.
 func TestTimes(t *testing.T) {
-	app, err := chat.NewApp("a", now)
+	app, err := chat.NewApp("a", nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +107,12 @@ func TestTimes(t *testing.T) {
 
 func TestCreates(t *testing.T) {
 	token := strings.Repeat("a", chat.TokenLength)
-	c, err := chat.NewChat(token, "title", now)
+	c, err := chat.NewChat(token, "title", nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Number = 7
-	m, err := chat.NewMessage(c.ID(), "line\u2028 \x00 <>&\"", "ada", now)
+	m, err := chat.NewMessage(c.ID(), "line\u2028 \x00 <>&\"", "ada", nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,14 @@ package chat
 // Limits on what clients send. Lengths in characters count Unicode code
 // points; lengths in bytes count UTF-8.
 const (
-	MaxName   = 200       // characters of an app's name
-	MaxTitle  = 200       // characters of a chat's title
-	MaxSender = 128       // characters of a message's sender
-	MaxBody   = 16_384    // bytes of a message's body
-	MaxQuery  = 256       // characters of a search query
+	MaxName   = 200    // characters of an app's name
+	MaxTitle  = 200    // characters of a chat's title
+	MaxSender = 128    // characters of a message's sender
+	MaxBody   = 16_384 // bytes of a message's body
+	MaxQuery  = 256    // characters of a search query
+
+	MaxMetadata = 4_096 // bytes of the keys and values of metadata together
+
 	MaxNumber = 1<<53 - 1 // highest number that JSON clients read exactly (RFC 8259, section 6)
 
 	DefaultPage = 50  // items of a page where the client names no limit

@@ -14,6 +14,7 @@ type Message struct {
 	Number     int64     `json:"message_number"`
 	Body       string    `json:"body"`
 	Sender     string    `json:"sender,omitempty"`
+	Metadata   Metadata  `json:"metadata,omitempty"`
 	Version    int64     `json:"version"` // 1 when created, one more with each edit or delete
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
@@ -22,12 +23,13 @@ type Message struct {
 
 // NewMessage returns a message that has no number yet. It returns an
 // *InvalidError that lists every field beyond its limit: the body (1 to
-// MaxBody bytes, not blank) and the sender (at most MaxSender characters).
-func NewMessage(chat ChatID, body, sender string, now time.Time) (Message, error) {
+// MaxBody bytes, not blank), the sender (at most MaxSender characters) and the
+// metadata.
+func NewMessage(chat ChatID, body, sender string, metadata Metadata, now time.Time) (Message, error) {
 	now = storedTime(now)
 	m := Message{
 		AppToken: chat.AppToken, ChatNumber: chat.Number,
-		Body: body, Sender: sender, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Body: body, Sender: sender, Metadata: metadata, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	return m, m.check().err()
 }
@@ -39,8 +41,23 @@ func (m Message) ChatID() ChatID { return ChatID{AppToken: m.AppToken, Number: m
 func (m Message) Deleted() bool { return !m.DeletedAt.IsZero() }
 
 func (m Message) check() (bad fields) {
-	bad.check(len(m.Body) <= MaxBody && utf8.ValidString(m.Body) && strings.TrimSpace(m.Body) != "",
-		"body", fmt.Sprintf("must have 1 to %d bytes of UTF-8 and not be blank", MaxBody))
+	checkBody(&bad, m.Body)
 	bad.check(validText(m.Sender, 0, MaxSender), "sender", fmt.Sprintf("must have at most %d characters", MaxSender))
+	m.Metadata.check(&bad)
 	return bad
+}
+
+func checkBody(bad *fields, body string) {
+	bad.check(len(body) <= MaxBody && utf8.ValidString(body) && strings.TrimSpace(body) != "",
+		"body", fmt.Sprintf("must have 1 to %d bytes of UTF-8 and not be blank", MaxBody))
+}
+
+// Tombstone returns what is left of a message once it is deleted at a time:
+// its number, in its next version, without what anybody wrote.
+func (m Message) Tombstone(at time.Time) Message {
+	at = storedTime(at)
+	return Message{
+		AppToken: m.AppToken, ChatNumber: m.ChatNumber, Number: m.Number,
+		Version: m.Version + 1, CreatedAt: m.CreatedAt, UpdatedAt: at, DeletedAt: at,
+	}
 }

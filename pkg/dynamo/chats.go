@@ -71,6 +71,9 @@ func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error
 	if c.Title != "" {
 		update = update.Set(expression.Name("title"), expression.Value(c.Title))
 	}
+	if len(c.Metadata) > 0 {
+		update = update.Set(expression.Name("metadata"), expression.Value(c.Metadata))
+	}
 	condition := expression.AttributeNotExists(expression.Name("created_at"))
 	key := chatKey(chat.ChatID{AppToken: appToken, Number: c.Number})
 	return newUpdate(s.tables.Chats, key, expression.NewBuilder().WithUpdate(update).WithCondition(condition))

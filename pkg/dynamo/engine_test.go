@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +67,7 @@ func TestCalls(t *testing.T) {
 	store := newStore(t, cfg)
 	ctx := t.Context()
 
-	app, err := chat.NewApp("calls", time.Now())
+	app, err := chat.NewApp("calls", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +120,7 @@ func TestCalls(t *testing.T) {
 // TestLargePage lists more than the 1 MiB that one call of DynamoDB returns.
 func TestLargePage(t *testing.T) {
 	store := newStore(t, engine(t))
-	app, err := chat.NewApp("large", time.Now())
+	app, err := chat.NewApp("large", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +130,7 @@ func TestLargePage(t *testing.T) {
 	id := chat.ChatID{AppToken: app.Token, Number: 1}
 	var want []chat.Message
 	for n := range chat.MaxPage {
-		m, err := chat.NewMessage(id, strings.Repeat("x", chat.MaxBody), "", app.CreatedAt)
+		m, err := chat.NewMessage(id, strings.Repeat("x", chat.MaxBody), "", nil, app.CreatedAt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,8 +148,8 @@ func TestLargePage(t *testing.T) {
 		if more != (limit < chat.MaxPage) {
 			t.Errorf("a page of %d says more: %t", limit, more)
 		}
-		if !slices.Equal(got, want[:limit]) {
-			t.Error(cmp.Diff(want[:limit], got))
+		if diff := cmp.Diff(want[:limit], got); diff != "" {
+			t.Error(diff)
 		}
 	}
 }

@@ -15,21 +15,22 @@ type item = map[string]types.AttributeValue
 
 // appRow is a row of the Apps table.
 type appRow struct {
-	AppToken  string    `dynamodbav:"app_token"`
-	Name      string    `dynamodbav:"name"`
-	ChatCount int64     `dynamodbav:"chat_count"`
-	Version   int64     `dynamodbav:"version"`
-	CreatedAt timestamp `dynamodbav:"created_at"`
-	UpdatedAt timestamp `dynamodbav:"updated_at"`
+	AppToken  string        `dynamodbav:"app_token"`
+	Name      string        `dynamodbav:"name"`
+	Metadata  chat.Metadata `dynamodbav:"metadata,omitempty"`
+	ChatCount int64         `dynamodbav:"chat_count"`
+	Version   int64         `dynamodbav:"version"`
+	CreatedAt timestamp     `dynamodbav:"created_at"`
+	UpdatedAt timestamp     `dynamodbav:"updated_at"`
 }
 
 func appRowOf(a chat.App) appRow {
-	return appRow{a.Token, a.Name, a.ChatCount, a.Version, timestamp{a.CreatedAt}, timestamp{a.UpdatedAt}}
+	return appRow{a.Token, a.Name, a.Metadata, a.ChatCount, a.Version, timestamp{a.CreatedAt}, timestamp{a.UpdatedAt}}
 }
 
 func (r appRow) app() chat.App {
 	return chat.App{
-		Token: r.AppToken, Name: r.Name, ChatCount: r.ChatCount,
+		Token: r.AppToken, Name: r.Name, Metadata: r.Metadata, ChatCount: r.ChatCount,
 		Version: r.Version, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
 	}
 }
@@ -37,13 +38,14 @@ func (r appRow) app() chat.App {
 // chatRow is a row of the Chats table. While only messages of the chat are
 // stored it has its key and message_count and nothing else.
 type chatRow struct {
-	AppToken     string    `dynamodbav:"app_token"`
-	ChatNumber   int64     `dynamodbav:"chat_number"`
-	Title        string    `dynamodbav:"title,omitempty"`
-	MessageCount int64     `dynamodbav:"message_count"`
-	Version      int64     `dynamodbav:"version"`
-	CreatedAt    timestamp `dynamodbav:"created_at"`
-	UpdatedAt    timestamp `dynamodbav:"updated_at"`
+	AppToken     string        `dynamodbav:"app_token"`
+	ChatNumber   int64         `dynamodbav:"chat_number"`
+	Title        string        `dynamodbav:"title,omitempty"`
+	Metadata     chat.Metadata `dynamodbav:"metadata,omitempty"`
+	MessageCount int64         `dynamodbav:"message_count"`
+	Version      int64         `dynamodbav:"version"`
+	CreatedAt    timestamp     `dynamodbav:"created_at"`
+	UpdatedAt    timestamp     `dynamodbav:"updated_at"`
 }
 
 // stored reports whether the chat's own create has completed the row.
@@ -51,7 +53,7 @@ func (r chatRow) stored() bool { return !r.CreatedAt.IsZero() }
 
 func (r chatRow) chat() chat.Chat {
 	return chat.Chat{
-		AppToken: r.AppToken, Number: r.ChatNumber, Title: r.Title, MessageCount: r.MessageCount,
+		AppToken: r.AppToken, Number: r.ChatNumber, Title: r.Title, Metadata: r.Metadata, MessageCount: r.MessageCount,
 		Version: r.Version, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
 	}
 }
@@ -59,26 +61,27 @@ func (r chatRow) chat() chat.Chat {
 // messageRow is a row of the Messages table, and so also an image in the
 // records of its stream. A tombstone has deleted_at, no other row has.
 type messageRow struct {
-	Chat          string     `dynamodbav:"chat"` // chat.ChatID.String
-	MessageNumber int64      `dynamodbav:"message_number"`
-	Body          string     `dynamodbav:"body,omitempty"`
-	Sender        string     `dynamodbav:"sender,omitempty"`
-	Version       int64      `dynamodbav:"version"`
-	CreatedAt     timestamp  `dynamodbav:"created_at"`
-	UpdatedAt     timestamp  `dynamodbav:"updated_at"`
-	DeletedAt     *timestamp `dynamodbav:"deleted_at,omitempty"`
+	Chat          string        `dynamodbav:"chat"` // chat.ChatID.String
+	MessageNumber int64         `dynamodbav:"message_number"`
+	Body          string        `dynamodbav:"body,omitempty"`
+	Sender        string        `dynamodbav:"sender,omitempty"`
+	Metadata      chat.Metadata `dynamodbav:"metadata,omitempty"`
+	Version       int64         `dynamodbav:"version"`
+	CreatedAt     timestamp     `dynamodbav:"created_at"`
+	UpdatedAt     timestamp     `dynamodbav:"updated_at"`
+	DeletedAt     *timestamp    `dynamodbav:"deleted_at,omitempty"`
 }
 
 func messageRowOf(id chat.ChatID, m chat.Message) messageRow {
 	return messageRow{
-		Chat: id.String(), MessageNumber: m.Number, Body: m.Body, Sender: m.Sender,
+		Chat: id.String(), MessageNumber: m.Number, Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
 		Version: m.Version, CreatedAt: timestamp{m.CreatedAt}, UpdatedAt: timestamp{m.UpdatedAt},
 	}
 }
 
 func (r messageRow) message(id chat.ChatID) chat.Message {
 	m := chat.Message{
-		AppToken: id.AppToken, ChatNumber: id.Number, Number: r.MessageNumber, Body: r.Body, Sender: r.Sender,
+		AppToken: id.AppToken, ChatNumber: id.Number, Number: r.MessageNumber, Body: r.Body, Sender: r.Sender, Metadata: r.Metadata,
 		Version: r.Version, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
 	}
 	if r.DeletedAt != nil {

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestMessageRowIsTheImageInTheStream(t *testing.T) {
 	id := chat.ChatID{AppToken: "k5n2qv7wz4tqj3mxe6b2fayl5hcgrd3ou7ps", Number: 1}
 	m := chat.Message{
 		AppToken: id.AppToken, ChatNumber: id.Number, Number: 1, Body: "Hello, is the café open today?",
-		Sender: "ada", Version: 1, CreatedAt: at, UpdatedAt: at,
+		Sender: "ada", Metadata: chat.Metadata{"client": "web"}, Version: 1, CreatedAt: at, UpdatedAt: at,
 	}
 	row, err := attributevalue.MarshalMap(messageRowOf(id, m))
 	if err != nil {
@@ -51,11 +52,14 @@ func TestMessageRowIsTheImageInTheStream(t *testing.T) {
 func plain(image map[string]events.DynamoDBAttributeValue) map[string]string {
 	found := map[string]string{}
 	for name, value := range image {
-		if value.DataType() == events.DataTypeNumber {
+		switch value.DataType() {
+		case events.DataTypeNumber:
 			found[name] = "N " + value.Number()
-			continue
+		case events.DataTypeMap:
+			found[name] = fmt.Sprint("M ", plain(value.Map()))
+		default:
+			found[name] = "S " + value.String()
 		}
-		found[name] = "S " + value.String()
 	}
 	return found
 }
@@ -69,6 +73,8 @@ func plainRow(t *testing.T, row item) map[string]string {
 			found[name] = "N " + value.Value
 		case *types.AttributeValueMemberS:
 			found[name] = "S " + value.Value
+		case *types.AttributeValueMemberM:
+			found[name] = fmt.Sprint("M ", plainRow(t, value.Value))
 		default:
 			t.Errorf("attribute %s is a %T", name, value)
 		}

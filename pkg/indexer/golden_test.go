@@ -27,7 +27,7 @@ func TestGoldenEvent(t *testing.T) {
 	at := time.Date(2025, 11, 25, 14, 48, 3, 207e6, time.UTC)
 	want := chat.Message{
 		AppToken: "k5n2qv7wz4tqj3mxe6b2fayl5hcgrd3ou7ps", ChatNumber: 1, Number: 1,
-		Body: "Hello, is the café open today?", Sender: "ada", Version: 1, CreatedAt: at, UpdatedAt: at,
+		Body: "Hello, is the café open today?", Sender: "ada", Metadata: chat.Metadata{"client": "web"}, Version: 1, CreatedAt: at, UpdatedAt: at,
 	}
 	to := &index{}
 	x := indexer.New(to, &letters{}, slog.New(slog.DiscardHandler))

@@ -31,6 +31,9 @@ func Image(m chat.Message) map[string]events.DynamoDBAttributeValue {
 	if m.Sender != "" {
 		img["sender"] = events.NewStringAttribute(m.Sender)
 	}
+	if len(m.Metadata) > 0 {
+		img["metadata"] = metadata(m.Metadata)
+	}
 	if m.Deleted() {
 		img["deleted_at"] = events.NewStringAttribute(m.DeletedAt.Format(timeFormat))
 	}
@@ -41,6 +44,14 @@ func number(n int64) events.DynamoDBAttributeValue {
 	return events.NewNumberAttribute(strconv.FormatInt(n, 10))
 }
 
+func metadata(m chat.Metadata) events.DynamoDBAttributeValue {
+	values := make(map[string]events.DynamoDBAttributeValue, len(m))
+	for key, value := range m {
+		values[key] = events.NewStringAttribute(value)
+	}
+	return events.NewMapAttribute(values)
+}
+
 // messageOf reads the image of a message's row.
 func messageOf(img image) (chat.Message, error) {
 	r := reader{image: img}
@@ -48,6 +59,7 @@ func messageOf(img image) (chat.Message, error) {
 		Number:    r.number("message_number"),
 		Body:      r.text("body", optional), // a tombstone has none
 		Sender:    r.text("sender", optional),
+		Metadata:  r.metadata(),
 		Version:   r.number("version"),
 		CreatedAt: r.time("created_at", required),
 		UpdatedAt: r.time("updated_at", required),
@@ -114,6 +126,26 @@ func (r *reader) time(attribute string, needed bool) time.Time {
 		r.fail(attribute, "is not an RFC 3339 time")
 	}
 	return t.UTC()
+}
+
+func (r *reader) metadata() chat.Metadata {
+	value, ok := r.image["metadata"]
+	if !ok {
+		return nil
+	}
+	if value.DataType() != events.DataTypeMap {
+		r.fail("metadata", "is not a map")
+		return nil
+	}
+	m := make(chat.Metadata, len(value.Map()))
+	for key, text := range value.Map() {
+		if text.DataType() != events.DataTypeString {
+			r.fail("metadata", "has a value that is not a string")
+			return nil
+		}
+		m[key] = text.String()
+	}
+	return m
 }
 
 func (r *reader) chat() (token string, n int64) {

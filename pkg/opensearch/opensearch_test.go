@@ -27,11 +27,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func newMessage(t *testing.T, body string) chat.Message {
 	t.Helper()
-	app, err := chat.NewApp("opensearch", time.Now())
+	app, err := chat.NewApp("opensearch", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "ann", time.Now())
+	m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "ann", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func TestQueueOnElasticMQ(t *testing.T) {
 func TestSendAnyBody(t *testing.T) {
 	cfg := engine(t)
 	queue := sqs.New(cfg, newQueues(t, cfg).Creates)
-	app, err := chat.NewApp("any body", time.Now())
+	app, err := chat.NewApp("any body", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestSendAnyBody(t *testing.T) {
 		"characters that SQS refuses": "x \ufffe \uffff \x00 \x1f",
 		"longest in JSON":             "x" + strings.Repeat("\x00", chat.MaxBody-1),
 	} {
-		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "", app.CreatedAt)
+		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "", nil, app.CreatedAt)
 		if err != nil {
 			t.Fatal(err)
 		}

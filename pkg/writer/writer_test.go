@@ -31,7 +31,7 @@ func openStore(t *testing.T) chat.Store {
 
 func newApp(t *testing.T, store chat.Store) string {
 	t.Helper()
-	app, err := chat.NewApp("test", time.Now())
+	app, err := chat.NewApp("test", nil, time.Now())
 	if err == nil {
 		err = store.CreateApp(t.Context(), app)
 	}
@@ -43,7 +43,7 @@ func newApp(t *testing.T, store chat.Store) string {
 
 func chatCreate(t *testing.T, token string, number int64) string {
 	t.Helper()
-	c, err := chat.NewChat(token, "title", time.Now())
+	c, err := chat.NewChat(token, "title", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func chatCreate(t *testing.T, token string, number int64) string {
 
 func messageCreate(t *testing.T, token string, chatNumber, number int64) string {
 	t.Helper()
-	m, err := chat.NewMessage(chat.ChatID{AppToken: token, Number: chatNumber}, fmt.Sprint("message ", number), "", time.Now())
+	m, err := chat.NewMessage(chat.ChatID{AppToken: token, Number: chatNumber}, fmt.Sprint("message ", number), "", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

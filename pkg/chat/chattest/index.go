@@ -64,7 +64,7 @@ func newIndexTest(t *testing.T, x chat.Index) *indexTest {
 
 func newAppToken(t *testing.T) string {
 	t.Helper()
-	app, err := chat.NewApp("index", time.Now())
+	app, err := chat.NewApp("index", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ var indexedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func (x *indexTest) message(t *testing.T, chatNumber, number int64, body string) chat.Message {
 	t.Helper()
 	at := indexedAt.Add(time.Duration(number) * time.Minute)
-	m, err := chat.NewMessage(chat.ChatID{AppToken: x.app, Number: chatNumber}, body, "ann", at)
+	m, err := chat.NewMessage(chat.ChatID{AppToken: x.app, Number: chatNumber}, body, "ann", nil, at)
 	if err != nil {
 		t.Fatal(err)
 	}

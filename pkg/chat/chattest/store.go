@@ -75,7 +75,7 @@ var clock = time.Date(2026, time.March, 14, 15, 9, 26, 535_000_000, time.UTC)
 
 func newApp(t *testing.T, name string) chat.App {
 	t.Helper()
-	app, err := chat.NewApp(name, clock)
+	app, err := chat.NewApp(name, nil, clock)
 	if err != nil {
 		t.Fatalf("new app: %v", err)
 	}
@@ -114,7 +114,7 @@ func (s storeTest) take(t *testing.T, token string, n int) []chat.Chat {
 
 func newChat(t *testing.T, token string, number int64) chat.Chat {
 	t.Helper()
-	c, err := chat.NewChat(token, fmt.Sprintf("chat %d", number), clock.Add(time.Duration(number)*time.Second))
+	c, err := chat.NewChat(token, fmt.Sprintf("chat %d", number), nil, clock.Add(time.Duration(number)*time.Second))
 	if err != nil {
 		t.Fatalf("new chat: %v", err)
 	}
@@ -148,7 +148,7 @@ func (s storeTest) takeMessages(t *testing.T, id chat.ChatID, n int) []chat.Mess
 
 func newMessage(t *testing.T, id chat.ChatID, number int64) chat.Message {
 	t.Helper()
-	m, err := chat.NewMessage(id, fmt.Sprintf("message %d", number), "Ada", clock.Add(time.Duration(number)*time.Minute))
+	m, err := chat.NewMessage(id, fmt.Sprintf("message %d", number), "Ada", nil, clock.Add(time.Duration(number)*time.Minute))
 	if err != nil {
 		t.Fatalf("new message: %v", err)
 	}
@@ -248,9 +248,18 @@ func wantEqual(t *testing.T, got, want any) {
 	}
 }
 
+// someMetadata is what rows keep as it was given.
+var someMetadata = []chat.Metadata{
+	nil,
+	{"colour": "blue", "empty": ""},
+	{"a.b:c#d": "Café ☕ سلام \x00 <&>", " ": "\n"},
+	{"k": strings.Repeat("v", chat.MaxMetadata-1)},
+}
+
 func appRoundTrip(t *testing.T, s storeTest) {
 	for _, name := range []string{"a", "Café ☕ سلام 你好 \x00 <&>", strings.Repeat("🚀", chat.MaxName)} {
 		app := newApp(t, name)
+		app.Metadata = someMetadata[len(name)%len(someMetadata)]
 		if err := s.CreateApp(t.Context(), app); err != nil {
 			t.Fatalf("create app %q: %v", name, err)
 		}
@@ -435,6 +444,9 @@ func chatRoundTrip(t *testing.T, s storeTest) {
 	chats[0].Title = ""
 	chats[1].Title = "Café ☕ سلام 你好 \x00 <&>"
 	chats[2].Title = strings.Repeat("🚀", chat.MaxTitle)
+	for i := range chats {
+		chats[i].Metadata = someMetadata[i+1]
+	}
 	s.storeChats(t, token, chats)
 	for _, want := range chats {
 		got, err := s.Chat(t.Context(), want.ID())
@@ -554,6 +566,7 @@ func messageRoundTrip(t *testing.T, s storeTest) {
 	for i, body := range bodies {
 		messages[i].Body = body
 		messages[i].Sender = []string{"", "Ada", strings.Repeat("ß", chat.MaxSender)}[i%3]
+		messages[i].Metadata = someMetadata[i%len(someMetadata)]
 		messages[i].UpdatedAt = messages[i].UpdatedAt.Add(time.Millisecond)
 	}
 	s.storeMessages(t, id, messages)

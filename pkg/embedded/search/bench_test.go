@@ -16,7 +16,7 @@ import (
 // their app.
 func newCorpus(b *testing.B, n int) []chat.Message {
 	b.Helper()
-	app, err := chat.NewApp("bench", time.Now())
+	app, err := chat.NewApp("bench", nil, time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func newCorpus(b *testing.B, n int) []chat.Message {
 		for j := range words {
 			words[j] = vocabulary[draw.Uint64()]
 		}
-		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, strings.Join(words, " "), "ann", time.Now())
+		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, strings.Join(words, " "), "ann", nil, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}

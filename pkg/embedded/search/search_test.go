@@ -35,13 +35,13 @@ func open(t *testing.T, dir string) *search.Index {
 // newMessages returns messages 1, 2, 3 … of one chat.
 func newMessages(t *testing.T, bodies ...string) []chat.Message {
 	t.Helper()
-	app, err := chat.NewApp("search", time.Now())
+	app, err := chat.NewApp("search", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []chat.Message
 	for i, body := range bodies {
-		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "", time.Now())
+		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, body, "", nil, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

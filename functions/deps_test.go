@@ -16,6 +16,7 @@ import (
 // parts are what a function may link, by the prefixes of their packages.
 var parts = map[string][]string{
 	"api":        {"chatapi/pkg/api", "github.com/danielgtaylor/huma/"},
+	"command":    {"chatapi/internal/", "github.com/spf13/"},
 	"dynamodb":   {"chatapi/pkg/dynamo", "github.com/aws/aws-sdk-go-v2/service/dynamodb"},
 	"embedded":   {"chatapi/pkg/embedded", "chatapi/pkg/local", "github.com/blevesearch/", "go.etcd.io/bbolt"},
 	"indexer":    {"chatapi/pkg/indexer"},

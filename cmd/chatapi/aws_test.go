@@ -135,7 +135,7 @@ func TestSetupRefuses(t *testing.T) {
 func refuses(t *testing.T, args []string, want int, says ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	status := run(t.Context(), args, func(string) string { return "" }, &stdout, &stderr)
+	status := run(t.Context(), args, func(string) string { return "" }, nil, &stdout, &stderr)
 	if status != want || strings.Count(stderr.String(), "\n") != 1 || stdout.Len() > 0 {
 		t.Errorf("status %d, want %d; says %q and prints %q", status, want, stderr.String(), stdout.String())
 	}

@@ -52,18 +52,19 @@ func TestServeRefuses(t *testing.T) {
 		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2, "--data is for the embedded backend"},
 		{"an unknown backend", []string{"serve", "--backend", "ram"}, 2, `no backend "ram"`},
 		{"an argument of setup", []string{"setup", "here"}, 2, `no argument "here"`},
-		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "not defined: -port"},
+		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "unknown flag: --port"},
 		{"an argument", []string{"serve", "here"}, 2, `no argument "here"`},
 		{"an unknown command", []string{"swerve"}, 2, `no command "swerve"`},
-		{"no command", nil, 2, "Usage"},
+		{"a command like another", []string{"serv"}, 2, "did you mean serve?"},
+		{"no command", nil, 2, "Usage:\n  chatapi [command]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			status := run(t.Context(), tt.args, func(string) string { return "" }, &stdout, &stderr)
+			status := run(t.Context(), tt.args, func(string) string { return "" }, nil, &stdout, &stderr)
 			if status != tt.status || !strings.Contains(stderr.String(), tt.says) {
 				t.Errorf("status %d, want %d; says %q, want %q", status, tt.status, stderr.String(), tt.says)
 			}
-			if lines := strings.Count(stderr.String(), "\n"); tt.status == 1 && lines != 1 {
+			if lines := strings.Count(stderr.String(), "\n"); len(tt.args) > 0 && lines != 1 {
 				t.Errorf("%d lines, want one: %s", lines, stderr.String())
 			}
 		})
@@ -75,7 +76,7 @@ func TestServeEnvironment(t *testing.T) {
 	cancel() // start, and stop at once
 	env := map[string]string{"CHATAPI_ADDR": "127.0.0.1:0", "CHATAPI_DATA": filepath.Join(t.TempDir(), "there")}
 	var stdout, stderr bytes.Buffer
-	if status := run(ctx, []string{"serve"}, func(name string) string { return env[name] }, &stdout, &stderr); status != 0 {
+	if status := run(ctx, []string{"serve"}, func(name string) string { return env[name] }, nil, &stdout, &stderr); status != 0 {
 		t.Fatalf("status %d: %s", status, stderr.String())
 	}
 	for _, want := range []string{"http://127.0.0.1:", env["CHATAPI_DATA"], "try: curl -X POST http://127.0.0.1:"} {

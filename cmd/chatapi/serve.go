@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,9 +12,12 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"chatapi/internal/cli"
 	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
+
+	"github.com/spf13/cobra"
 )
 
 const (
@@ -23,34 +25,37 @@ const (
 	defaultData = "./data"
 )
 
-// serve runs the API until ctx is done.
-func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("chatapi serve", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr), "address to listen on, or CHATAPI_ADDR; port 0 takes a free one")
-	backend := flags.String("backend", "embedded", "embedded keeps everything in the data folder; aws uses the tables, queues and index that the environment names")
-	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "folder for the data, or CHATAPI_DATA; made where it is missing")
-	if status, ok := parse(flags, args); !ok {
-		return status
-	}
-	switch *backend {
-	case "embedded":
-		return fail(stderr, serveEmbedded(ctx, *addr, *data, stdout, stderr))
-	case "aws":
-		if isSet(flags, "data") {
-			fmt.Fprintln(stderr, "chatapi serve: --data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
-			return 2
-		}
-		return fail(stderr, serveAWS(ctx, *addr, stdout, stderr))
-	default:
-		fmt.Fprintf(stderr, "chatapi serve: there is no backend %q, only embedded and aws\n", *backend)
-		return 2
-	}
-}
+const serveExamples = `  chatapi serve
+  chatapi serve --addr 0.0.0.0:80 --data /var/lib/chatapi
+  chatapi serve --backend aws`
 
-func isSet(flags *flag.FlagSet, name string) (set bool) {
-	flags.Visit(func(f *flag.Flag) { set = set || f.Name == name })
-	return set
+// serveCommand is the command that runs the API until it is stopped.
+func serveCommand(getenv func(string) string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Serve the API, with everything in one folder or from DynamoDB, SQS and OpenSearch",
+		Example: serveExamples,
+		GroupID: cli.GroupServer,
+		Args:    cli.NoArgs,
+	}
+	flags := cmd.Flags()
+	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr), "listen on `HOST:PORT`, or CHATAPI_ADDR; port 0 takes a free one")
+	backend := flags.String("backend", "embedded", "`NAME` of the backend: embedded keeps everything in the data folder; aws uses the tables, queues and index that the environment names")
+	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "keep the data in `FOLDER`, or CHATAPI_DATA; made where it is missing")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, stdout, stderr := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		switch {
+		case *backend == "embedded":
+			return serveEmbedded(ctx, *addr, *data, stdout, stderr)
+		case *backend != "aws":
+			return cli.Usagef("there is no backend %q, only embedded and aws", *backend)
+		case flags.Changed("data"):
+			return cli.Usagef("--data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
+		default:
+			return serveAWS(ctx, *addr, stdout, stderr)
+		}
+	}
+	return cmd
 }
 
 func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Writer) error {

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
 	"time"
 
+	"chatapi/internal/cli"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/opensearch"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/spf13/cobra"
 )
 
 // The variables that hold the URLs of queues.
@@ -51,27 +51,36 @@ func tableVariables(t *dynamo.Tables) []tableVariable {
 	}
 }
 
-// setup creates the tables, the queues and the index of the SDK's environment
-// where they are missing, and prints the variables that name them.
-func setup(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("chatapi setup", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	name := flags.String("name", "chatapi", "begin of the names of tables and queues that no variable names")
-	realAWS := flags.Bool("real-aws", false, "create them in an AWS account, without the backups, alarms and rights of template.yaml")
-	if status, ok := parse(flags, args); !ok {
-		return status
+// setupCommand is the command that creates the tables, the queues and the
+// index of the SDK's environment where they are missing, and prints the
+// variables that name them.
+func setupCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "setup",
+		Short:   "Create tables, queues and index on emulators, and print the variables that name them",
+		Example: setupExamples,
+		GroupID: cli.GroupServer,
+		Args:    cli.NoArgs,
 	}
-	ctx, cancel := context.WithTimeout(ctx, setupWithin)
-	defer cancel()
-	made, err := setUp(ctx, *name, *realAWS)
-	if err != nil {
-		return fail(stderr, err)
+	name := cmd.Flags().String("name", "chatapi", "begin of the names of tables and queues that no variable names")
+	realAWS := cmd.Flags().Bool("real-aws", false, "create them in an AWS account, without the backups, alarms and rights of template.yaml")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := context.WithTimeout(cmd.Context(), setupWithin)
+		defer cancel()
+		made, err := setUp(ctx, *name, *realAWS)
+		if err != nil {
+			return err
+		}
+		for _, v := range made {
+			fmt.Fprintf(cmd.OutOrStdout(), "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+		}
+		return nil
 	}
-	for _, v := range made {
-		fmt.Fprintf(stdout, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
-	}
-	return 0
+	return cmd
 }
+
+const setupExamples = `  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 OPENSEARCH_ENDPOINT=http://127.0.0.1:9200
+  eval "$(chatapi setup)" && chatapi serve --backend aws`
 
 // variable is one of the environment.
 type variable struct{ name, value string }

@@ -1,0 +1,112 @@
+// Package cli is the part of the command line that calls the API, and what all
+// commands share: how they are run, how they fail and what their exit status
+// says.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses of the program.
+const (
+	statusOK     = 0
+	statusFailed = 1 // the command failed
+	statusUsage  = 2 // the command was called wrongly
+)
+
+// GroupServer is the group, in the program's help, of the commands that serve.
+const GroupServer = "server"
+
+// New returns the program's root command, on which the commands that serve
+// are added.
+func New() *cobra.Command {
+	root := Group(&cobra.Command{
+		Use:   "chatapi",
+		Short: "A chat backend: apps hold chats, chats hold messages, messages are searched",
+		Long:  "chatapi is a chat backend: apps hold chats, chats hold messages, messages are searched.",
+	})
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usagef("%w", err) })
+	// A command that only holds others is no way to call the program.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasSubCommands}}", 1))
+	root.AddGroup(&cobra.Group{ID: GroupServer, Title: "Serve the API:"})
+	return root
+}
+
+// Group makes a command one that only holds others. Called by itself it prints
+// its usage; called with a word that is none of its commands, it says so.
+func Group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &UsageError{}
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return Usagef("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+		}
+		return Usagef("there is no command %q", args[0])
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args has refused
+	return cmd
+}
+
+// UsageError is the error of a command that was called wrongly. Without a
+// cause, all there is to say is how the command is used.
+type UsageError struct{ cause error }
+
+// Usagef returns a UsageError with a text as fmt.Errorf makes it.
+func Usagef(format string, args ...any) error {
+	return &UsageError{cause: fmt.Errorf(format, args...)}
+}
+
+// Error says what is wrong.
+func (e *UsageError) Error() string {
+	if e.cause == nil {
+		return "usage"
+	}
+	return e.cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.cause }
+
+// NoArgs refuses arguments.
+func NoArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return Usagef("takes no argument %q", args[0])
+	}
+	return nil
+}
+
+// Run runs the command that the arguments name and returns the exit status: 0,
+// 1 where the command failed, 2 where it was called wrongly. It prints an
+// error as one line.
+func Run(ctx context.Context, root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(append([]string{}, args...)) // for nil cobra takes those of the process
+	cmd, err := root.ExecuteContextC(ctx)
+	var wrong *UsageError
+	switch {
+	case err == nil:
+		return statusOK
+	case !errors.As(err, &wrong):
+		fmt.Fprintf(stderr, "chatapi: %s\n", oneLine(err))
+		return statusFailed
+	case wrong.cause == nil:
+		fmt.Fprint(stderr, cmd.UsageString())
+		return statusUsage
+	default:
+		fmt.Fprintf(stderr, "%s: %s; see %s --help\n", cmd.CommandPath(), oneLine(err), cmd.CommandPath())
+		return statusUsage
+	}
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

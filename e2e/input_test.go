@@ -99,6 +99,12 @@ func badFields(app, chat string) []wrong {
 	for _, g := range gets {
 		rows = append(rows, wrong{"bad field: " + g.name, "GET", g.path, "", "", problem{422, "invalid_field", g.field}})
 	}
+	for _, body := range []string{`{}`, `{"last_read":-1}`, `{"last_read":"1"}`, `{"last_read":0.5}`, `{"last_read":9007199254740992}`} {
+		rows = append(rows, wrong{"bad field: last_read " + body, "PUT", chat + "/readers/ada", body, "", problem{422, "invalid_field", "last_read"}})
+	}
+	for _, reader := range []string{"%20", "a%0Ab", text(129)} {
+		rows = append(rows, wrong{fmt.Sprintf("bad field: reader %.5s", reader), "GET", chat + "/readers/" + reader, "", "", problem{422, "invalid_field", "reader"}})
+	}
 	missing := problem{400, "missing_query", ""}
 	return append(rows,
 		wrong{"bad field: query missing", "POST", chat + "/messages/search", `{}`, "", missing},
@@ -144,6 +150,8 @@ func badTokens() []wrong {
 		{"GET", "/chats/1/messages", ""},
 		{"GET", "/chats/1/messages/1", ""},
 		{"POST", "/chats/1/messages/search", `{"query":"a"}`},
+		{"GET", "/chats/1/readers/ada", ""},
+		{"PUT", "/chats/1/readers/ada", `{"last_read":0}`},
 	}
 	tokens := []struct{ name, token string }{
 		{"unknown token", strings.Repeat("a", 36)},
@@ -170,6 +178,8 @@ func badNumbers(app, chat string) []wrong {
 		{"GET", "/messages", ""},
 		{"GET", "/messages/1", ""},
 		{"POST", "/messages/search", `{"query":"a"}`},
+		{"GET", "/readers/ada", ""},
+		{"PUT", "/readers/ada", `{"last_read":0}`},
 	}
 	var rows []wrong
 	ask := func(name, number string, ofChat, ofMessage problem) {

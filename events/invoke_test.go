@@ -42,6 +42,8 @@ func TestInvoke(t *testing.T) {
 		{"get-chat", status, `200 "message_count":1`},
 		{"list-messages", status, `200 "message_number":1`},
 		{"get-message", status, `200 "body":"Hello, is the café open today?"`},
+		{"update-reader", status, `200 "last_read":1,"unread":0`},
+		{"get-reader", status, `200 "last_read":1,"unread":0`},
 		{"indexer", failures, ""},
 		{"search-messages", status, `200 "highlights":[{`},
 	} {

@@ -38,6 +38,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		"create-message":  {"api", "dynamodb", "sqs"},
 		"list-messages":   {"api", "dynamodb"},
 		"get-message":     {"api", "dynamodb"},
+		"get-reader":      {"api", "dynamodb"},
+		"update-reader":   {"api", "dynamodb"},
 		"search-messages": {"api", "dynamodb", "opensearch"},
 		"health":          {"api", "dynamodb", "opensearch", "sqs"},
 		"writer":          {"dynamodb", "writer"},

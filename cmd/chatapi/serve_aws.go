@@ -74,8 +74,9 @@ func openAWS(ctx context.Context) (local.Backend, error) {
 			return local.Backend{}, err
 		}
 	}
+	store := dynamo.New(cfg, tables)
 	return local.Backend{
-		Ports:    api.Ports{Store: dynamo.New(cfg, tables), Queue: queue, Index: index},
+		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store},
 		Receiver: local.Prefetch(queue, receives), Stream: stream, DeadLetters: deadLetters,
 	}, nil
 }

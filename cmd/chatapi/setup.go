@@ -48,6 +48,7 @@ func tableVariables(t *dynamo.Tables) []tableVariable {
 		{"CHATS_TABLE", &t.Chats, "chats"},
 		{"MESSAGES_TABLE", &t.Messages, "messages"},
 		{"COUNTERS_TABLE", &t.Counters, "counters"},
+		{"READERS_TABLE", &t.Readers, "readers"},
 	}
 }
 

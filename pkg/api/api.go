@@ -38,9 +38,10 @@ type Operation struct {
 
 // Ports are what the operations work on.
 type Ports struct {
-	Store chat.Store
-	Queue chat.Queue
-	Index chat.Index
+	Store   chat.Store
+	Queue   chat.Queue
+	Index   chat.Index
+	Readers chat.Readers
 }
 
 // Operations returns every operation of the API. Health asks the engines.
@@ -56,6 +57,8 @@ func Operations(p Ports, engines ...Engine) []Operation {
 		ListMessages(p.Store),
 		GetMessage(p.Store),
 		SearchMessages(p.Store, p.Index),
+		GetReader(p.Readers),
+		UpdateReader(p.Readers),
 		Health(engines...),
 	}
 }

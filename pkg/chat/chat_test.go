@@ -37,6 +37,10 @@ func TestLimits(t *testing.T) {
 	message := func(body, sender string) error { _, err := chat.NewMessage(id, body, sender, nil, now); return err }
 	metadata := func(m chat.Metadata) error { _, err := chat.NewApp("a", m, now); return err }
 	query := func(text string) error { _, err := chat.ParseQuery(text); return err }
+	mark := func(reader string, lastRead int64) error {
+		_, err := chat.NewReadMark(reader, lastRead, now)
+		return err
+	}
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -65,6 +69,18 @@ func TestLimits(t *testing.T) {
 		{"longest query", query(strings.Repeat("a", chat.MaxQuery)), nil},
 		{"query too long", query(strings.Repeat("a", chat.MaxQuery+1)), []string{"query"}},
 		{"blank query", query("  "), []string{"query"}},
+		{"longest reader", mark(strings.Repeat("🚀", chat.MaxReader), 0), nil},
+		{"reader too long", mark(strings.Repeat("a", chat.MaxReader+1), 0), []string{"reader"}},
+		{"no reader", mark("", 0), []string{"reader"}},
+		{"blank reader", mark(" \u00a0", 0), []string{"reader"}},
+		{"reader with a slash", mark("a/b", 0), []string{"reader"}},
+		{"reader with a control character", mark("a\u0085", 0), []string{"reader"}},
+		{"reader that is not UTF-8", mark("a\xff", 0), []string{"reader"}},
+		{"highest last_read", mark("a", chat.MaxNumber), nil},
+		{"last_read too high", mark("a", chat.MaxNumber+1), []string{"last_read"}},
+		{"last_read negative", mark("a", -1), []string{"last_read"}},
+		{"last_read beyond the chat", chat.ReadMark{Reader: "a", LastRead: 3}.Check(2), []string{"last_read"}},
+		{"last_read at the chat's last", chat.ReadMark{Reader: "a", LastRead: 3}.Check(3), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, fieldsOf(t, tt.err)); diff != "" {

@@ -7,6 +7,7 @@ const (
 	MaxTitle  = 200    // characters of a chat's title
 	MaxSender = 128    // characters of a message's sender
 	MaxBody   = 16_384 // bytes of a message's body
+	MaxReader = 128    // characters of a reader of a chat
 	MaxQuery  = 256    // characters of a search query
 
 	MaxMetadata = 4_096 // bytes of the keys and values of metadata together

@@ -39,7 +39,7 @@ func engine(t *testing.T) aws.Config {
 func newStore(t *testing.T, cfg aws.Config) *dynamo.Store {
 	t.Helper()
 	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
-	store := dynamo.New(cfg, dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters"})
+	store := dynamo.New(cfg, dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters", Readers: run + "Readers"})
 	for range 2 { // again is no change
 		if err := store.CreateTables(t.Context()); err != nil {
 			t.Fatalf("create tables: %v", err)
@@ -50,6 +50,13 @@ func newStore(t *testing.T, cfg aws.Config) *dynamo.Store {
 
 func TestStoreOnDynamoDBLocal(t *testing.T) {
 	chattest.Store(t, func(t *testing.T) chat.Store { return newStore(t, engine(t)) })
+}
+
+func TestReadersOnDynamoDBLocal(t *testing.T) {
+	chattest.Readers(t, func(t *testing.T) (chat.Store, chat.Readers) {
+		store := newStore(t, engine(t))
+		return store, store
+	})
 }
 
 // TestCalls holds what each operation costs: these calls are what a client
@@ -83,6 +90,9 @@ func TestCalls(t *testing.T) {
 		messages[i] = newMessage(int64(i + 1))
 	}
 	page := chat.Page{Limit: 50}
+	read := func(n int64) chat.ReadMark {
+		return chat.ReadMark{Reader: "ada", LastRead: n, UpdatedAt: app.CreatedAt}
+	}
 
 	for _, c := range []struct {
 		name string
@@ -104,6 +114,9 @@ func TestCalls(t *testing.T) {
 		{"read message", func() error { _, err := store.Message(ctx, id, 1); return err }, "GetItem"},
 		{"list messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query"},
 		{"find chat", func() error { return store.FindChat(ctx, id) }, "GetItem"},
+		{"read how far a reader is", func() error { _, err := store.ReadState(ctx, id, "ada"); return err }, "BatchGetItem"},
+		{"mark read", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem UpdateItem"},
+		{"mark read again", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem"},
 		{"store nothing", func() error { return store.StoreMessages(ctx, id, nil) }, ""},
 		{"ping", func() error { return store.Ping(ctx) }, "GetItem"},
 	} {

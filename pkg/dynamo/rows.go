@@ -98,6 +98,23 @@ type counterRow struct {
 	Value   int64  `dynamodbav:"value"`
 }
 
+// readerRow is a row of the Readers table.
+type readerRow struct {
+	Chat      string     `dynamodbav:"chat"` // chat.ChatID.String
+	Reader    string     `dynamodbav:"reader"`
+	LastRead  int64      `dynamodbav:"last_read"`
+	UpdatedAt *timestamp `dynamodbav:"updated_at"`
+}
+
+// mark returns the reader's mark, at 0 where the row is not there.
+func (r readerRow) mark(reader string) chat.ReadMark {
+	m := chat.ReadMark{Reader: reader, LastRead: r.LastRead}
+	if r.UpdatedAt != nil {
+		m.UpdatedAt = r.UpdatedAt.Time
+	}
+	return m
+}
+
 // Keys of rows.
 
 func appKey(token string) item { return item{"app_token": text(token)} }
@@ -111,6 +128,10 @@ func messageKey(id chat.ChatID, n int64) item {
 }
 
 func counterKey(counter string) item { return item{"counter": text(counter)} }
+
+func readerKey(id chat.ChatID, reader string) item {
+	return item{"chat": text(id.String()), "reader": text(reader)}
+}
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 

@@ -1,11 +1,13 @@
-// Package dynamo implements the port chat.Store on Amazon DynamoDB.
+// Package dynamo implements the ports chat.Store and chat.Readers on Amazon
+// DynamoDB.
 //
 // Where each thing is:
 //
 //	tables.go     the tables, their names and keys
 //	rows.go       the layout of every row
 //	counters.go   numbers, and why something is not there
-//	apps.go chats.go messages.go    the methods of the port
+//	apps.go chats.go messages.go    the other methods of chat.Store
+//	readers.go    chat.Readers
 //	page.go       pages of a query
 //	stream*.go    the stream of changes, for a consumer on one machine
 //	transact.go   rows and their count in one transaction

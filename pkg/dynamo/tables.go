@@ -19,10 +19,11 @@ type Tables struct {
 	Chats    string // partition key app_token S, sort key chat_number N
 	Messages string // partition key chat S, sort key message_number N; stream of new and old images
 	Counters string // partition key counter S
+	Readers  string // partition key chat S, sort key reader S
 }
 
-// TablesFromEnv reads the names from APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE
-// and COUNTERS_TABLE. The error names every variable that is not set.
+// TablesFromEnv reads the names from APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE,
+// COUNTERS_TABLE and READERS_TABLE. The error names every variable that is not set.
 func TablesFromEnv() (Tables, error) {
 	var t Tables
 	var missing []string
@@ -34,6 +35,7 @@ func TablesFromEnv() (Tables, error) {
 		{"CHATS_TABLE", &t.Chats},
 		{"MESSAGES_TABLE", &t.Messages},
 		{"COUNTERS_TABLE", &t.Counters},
+		{"READERS_TABLE", &t.Readers},
 	} {
 		if *v.to = os.Getenv(v.name); *v.to == "" {
 			missing = append(missing, v.name)
@@ -65,6 +67,7 @@ func (s *Store) CreateTables(ctx context.Context) error {
 			&types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages},
 		},
 		{s.tables.Counters, []key{{"counter", types.ScalarAttributeTypeS}}, nil},
+		{s.tables.Readers, []key{{"chat", types.ScalarAttributeTypeS}, {"reader", types.ScalarAttributeTypeS}}, nil},
 	} {
 		if err := s.createTable(ctx, t.name, t.keys, t.changes); err != nil {
 			return fmt.Errorf("create table %s: %w", t.name, err)

@@ -32,6 +32,11 @@ func TestStore(t *testing.T) {
 	chattest.Store(t, func(*testing.T) chat.Store { return b.Store })
 }
 
+func TestReaders(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	chattest.Readers(t, func(*testing.T) (chat.Store, chat.Readers) { return b.Store, b.Store })
+}
+
 func TestQueue(t *testing.T) {
 	chattest.Queue(t, func(t *testing.T) chattest.QueueUnderTest {
 		b := open(t, t.TempDir(), embedded.Options{Visibility: time.Second})
@@ -40,6 +45,48 @@ func TestQueue(t *testing.T) {
 			DeadLetters: func(ctx context.Context) ([]string, error) { return bodies(ctx, b) },
 		}
 	})
+}
+
+// TestReadNumbersOutliveARestart holds that a number which was read is not
+// given out again, though no create that carries it was ever sent.
+func TestReadNumbersOutliveARestart(t *testing.T) {
+	dir := t.TempDir()
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := chat.NewApp("a", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := chat.ChatID{AppToken: app.Token, Number: 1}
+	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark, err := chat.NewReadMark("ada", 2, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Store.MarkRead(t.Context(), id, mark); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	b = open(t, dir, embedded.Options{})
+	if n, err := b.Store.TakeMessageNumber(t.Context(), id); n != 3 || err != nil {
+		t.Errorf("number %d, error %v, want 3", n, err)
+	}
+	want := chat.ReadState{ReadMark: mark, LastMessage: 3}
+	if got, err := b.Store.ReadState(t.Context(), id, "ada"); got != want || err != nil {
+		t.Errorf("state %+v, error %v, want %+v", got, err, want)
+	}
 }
 
 func bodies(ctx context.Context, b *embedded.Backend) ([]string, error) {

@@ -17,12 +17,13 @@ var (
 	bucketChats       = []byte("chats")        // app token, chat number → chat
 	bucketMessages    = []byte("messages")     // app token, chat number, message number → message
 	bucketCounters    = []byte("counters")     // app token [, chat number] → the highest number given out in it
+	bucketReaders     = []byte("readers")      // app token, chat number, reader → how far it has read
 	bucketCreates     = []byte("creates")      // sequence → entry of the queue
 	bucketChanges     = []byte("changes")      // sequence → change of a message
 	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
 
 	buckets = [][]byte{
-		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketCreates, bucketChanges, bucketDeadLetters,
+		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketCreates, bucketChanges, bucketDeadLetters,
 	}
 )
 
@@ -39,6 +40,8 @@ func chatKey(id chat.ChatID) []byte {
 func messageKey(id chat.ChatID, number int64) []byte {
 	return binary.BigEndian.AppendUint64(chatKey(id), uint64(number))
 }
+
+func readerKey(id chat.ChatID, reader string) []byte { return append(chatKey(id), reader...) }
 
 // get reads the JSON under a key into value and reports whether it is there.
 func get(bucket *bbolt.Bucket, key []byte, value any) (bool, error) {

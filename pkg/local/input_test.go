@@ -52,6 +52,18 @@ func TestWrongInput(t *testing.T) {
 		{"search limit negative", request{"POST", chat + "/messages/search", `{"query":"a","limit":-1}`, nil}, 422, "invalid_field", "limit"},
 		{"search next from elsewhere", request{"POST", chat + "/messages/search", `{"query":"a","next":"x"}`, nil}, 422, "invalid_field", "next"},
 		{"search from is no time", request{"POST", chat + "/messages/search", `{"query":"a","from":"yesterday"}`, nil}, 422, "invalid_field", "from"},
+		{"reader too long", request{"GET", chat + "/readers/" + long(129), "", nil}, 422, "invalid_field", "reader"},
+		{"reader with a slash", request{"GET", chat + "/readers/a%2Fb", "", nil}, 422, "invalid_field", "reader"},
+		{"reader with a control character", request{"PUT", chat + "/readers/a%00", `{"last_read":0}`, nil}, 422, "invalid_field", "reader"},
+		{"reader that is not UTF-8", request{"GET", chat + "/readers/%FF", "", nil}, 422, "invalid_field", "reader"},
+		{"reader blank", request{"GET", chat + "/readers/%20", "", nil}, 422, "invalid_field", "reader"},
+		{"no reader", request{"GET", chat + "/readers/", "", nil}, 404, "route_not_found", ""},
+		{"last_read missing", request{"PUT", chat + "/readers/ada", `{}`, nil}, 422, "invalid_field", "last_read"},
+		{"last_read negative", request{"PUT", chat + "/readers/ada", `{"last_read":-1}`, nil}, 422, "invalid_field", "last_read"},
+		{"last_read of another type", request{"PUT", chat + "/readers/ada", `{"last_read":"1"}`, nil}, 422, "invalid_field", "last_read"},
+		{"last_read a fraction", request{"PUT", chat + "/readers/ada", `{"last_read":0.5}`, nil}, 422, "invalid_field", "last_read"},
+		{"last_read beyond the last number", request{"PUT", chat + "/readers/ada", `{"last_read":1}`, nil}, 422, "invalid_field", "last_read"},
+		{"last_read beyond all numbers", request{"PUT", chat + "/readers/ada", `{"last_read":9007199254740992}`, nil}, 422, "invalid_field", "last_read"},
 		{"not a JSON object", request{"POST", "/api/v1/apps", `[]`, nil}, 422, "invalid_field", "body"},
 		{"body missing", request{"POST", "/api/v1/apps", "", nil}, 400, "malformed_request", ""},
 	}
@@ -72,6 +84,7 @@ func TestWrongInput(t *testing.T) {
 		{"GET", "", "", nil}, {"POST", "/chats", `{}`, nil}, {"GET", "/chats", "", nil}, {"GET", "/chats/1", "", nil},
 		{"POST", "/chats/1/messages", `{"body":"a"}`, nil}, {"GET", "/chats/1/messages", "", nil},
 		{"GET", "/chats/1/messages/1", "", nil}, {"POST", "/chats/1/messages/search", `{"query":"a"}`, nil},
+		{"GET", "/chats/1/readers/ada", "", nil}, {"PUT", "/chats/1/readers/ada", `{"last_read":0}`, nil},
 	}
 	for _, r := range inApp {
 		for _, token := range []string{unknownApp, "/api/v1/apps/short", "/api/v1/apps/" + long(5000), "/api/v1/apps/" + strings.Repeat("%23", 12)} {

@@ -1,0 +1,139 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+var _ chat.Readers = (*Store)(nil)
+
+// ReadState implements chat.Readers with one call, which reads two items. A
+// chat that is not there takes a second one.
+func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (chat.ReadState, error) {
+	mark, last, err := s.markAndCounter(ctx, id, reader)
+	if err != nil {
+		return chat.ReadState{}, err
+	}
+	return chat.NewReadState(mark, last), nil
+}
+
+// MarkRead implements chat.Readers with the call of ReadState and, where the
+// mark rises, one write of 1 write unit: a reader's row is below 1 KB.
+func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadState, error) {
+	stands, last, err := s.markAndCounter(ctx, id, mark.Reader)
+	if err != nil {
+		return chat.ReadState{}, err
+	}
+	if err := mark.Check(last); err != nil {
+		return chat.ReadState{}, err
+	}
+	if mark.LastRead > stands.LastRead {
+		if stands, err = s.raiseMark(ctx, id, mark); err != nil {
+			return chat.ReadState{}, failure("mark read", err)
+		}
+	}
+	return chat.NewReadState(stands, last), nil
+}
+
+// raiseMark writes a mark, unless another request has raised it as far or
+// further meanwhile, and returns the one that stands then.
+func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadMark, error) {
+	lastRead := expression.Name("last_read")
+	expr, err := expression.NewBuilder().
+		WithUpdate(expression.
+			Set(lastRead, expression.Value(mark.LastRead)).
+			Set(expression.Name("updated_at"), expression.Value(timestamp{mark.UpdatedAt}))).
+		WithCondition(expression.Or(
+			expression.AttributeNotExists(lastRead),
+			expression.LessThan(lastRead, expression.Value(mark.LastRead)),
+		)).
+		Build()
+	if err != nil {
+		return chat.ReadMark{}, fmt.Errorf("build update of reader: %w", err)
+	}
+	_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           &s.tables.Readers,
+		Key:                                 readerKey(id, mark.Reader),
+		UpdateExpression:                    expr.Update(),
+		ConditionExpression:                 expr.Condition(),
+		ExpressionAttributeNames:            expr.Names(),
+		ExpressionAttributeValues:           expr.Values(),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var higher *types.ConditionalCheckFailedException
+	if !errors.As(err, &higher) {
+		return mark, err
+	}
+	var row readerRow
+	if err := attributevalue.UnmarshalMap(higher.Item, &row); err != nil {
+		return chat.ReadMark{}, fmt.Errorf("decode reader: %w", err)
+	}
+	return row.mark(mark.Reader), nil
+}
+
+// markAndCounter reads a reader's mark and the chat's highest message number,
+// or returns why the chat is not there.
+func (s *Store) markAndCounter(ctx context.Context, id chat.ChatID, reader string) (mark chat.ReadMark, last int64, err error) {
+	found, err := s.getBatch(ctx, map[string]item{
+		s.tables.Readers:  readerKey(id, reader),
+		s.tables.Counters: counterKey(id.String()),
+	})
+	if err != nil {
+		return chat.ReadMark{}, 0, failure("read how far a reader is", err)
+	}
+	if found[s.tables.Counters] == nil {
+		return chat.ReadMark{}, 0, s.noChat(ctx, id.AppToken)
+	}
+	var counter counterRow
+	var row readerRow
+	err = errors.Join(
+		attributevalue.UnmarshalMap(found[s.tables.Counters], &counter),
+		attributevalue.UnmarshalMap(found[s.tables.Readers], &row),
+	)
+	if err != nil {
+		return chat.ReadMark{}, 0, fmt.Errorf("decode how far a reader is: %w", err)
+	}
+	return row.mark(reader), counter.Value, nil
+}
+
+// getBatch reads one row of each table, by its key, in one call. DynamoDB may
+// leave out some and say so; those are asked for again.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+func (s *Store) getBatch(ctx context.Context, keys map[string]item) (found map[string]item, err error) {
+	found = map[string]item{}
+	asked := map[string]types.KeysAndAttributes{}
+	for table, key := range keys {
+		asked[table] = types.KeysAndAttributes{Keys: []item{key}, ConsistentRead: aws.Bool(true)}
+	}
+	for tries := 1; ; tries++ {
+		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: asked})
+		if err != nil {
+			return nil, err
+		}
+		for table, rows := range out.Responses {
+			for _, row := range rows {
+				found[table] = row
+			}
+		}
+		asked = out.UnprocessedKeys
+		if len(asked) == 0 {
+			return found, nil
+		}
+		if tries == maxTries {
+			return nil, fmt.Errorf("%w: %d rows are not read after %d tries", chat.ErrUnavailable, len(asked), tries)
+		}
+		if err := waitToTry(ctx, tries); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -16,6 +16,10 @@ var (
 	ErrMessageNotFound = errors.New("the chat has no message with this number")
 	// ErrNotStoredYet: the number has been given out and its row is on its way.
 	ErrNotStoredYet = errors.New("the number is given out and its row is not stored yet")
+	// ErrMessageDeleted: only the message's tombstone is left.
+	ErrMessageDeleted = errors.New("the message is deleted")
+	// ErrVersionChanged: the row is in another version than the client allowed.
+	ErrVersionChanged = errors.New("it was changed since the version that If-Match names")
 	// ErrUnavailable: an engine could not be reached, refused for now, or did
 	// not answer in time. The same call may succeed later.
 	ErrUnavailable = errors.New("an engine is unavailable")

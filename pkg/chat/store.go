@@ -1,6 +1,9 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store is the port to the rows of apps, chats and messages, and to the
 // counters that give out their numbers.
@@ -18,6 +21,11 @@ type Store interface {
 	// out is an *InvalidError.
 	Apps(ctx context.Context, cursor string, limit int) (apps []App, next string, err error)
 
+	// UpdateApp changes an app in one step, where its version is one of allowed,
+	// and returns it as it is then. ErrAppNotFound, or ErrVersionChanged where
+	// the version is another.
+	UpdateApp(ctx context.Context, token string, edit AppEdit, allowed Versions) (App, error)
+
 	// TakeChatNumber returns a chat number of the app that was never returned
 	// before and is higher than all that were, or ErrAppNotFound.
 	TakeChatNumber(ctx context.Context, appToken string) (int64, error)
@@ -33,6 +41,10 @@ type Store interface {
 	Chat(ctx context.Context, id ChatID) (Chat, error)
 	// Chats returns a page of the app's stored chats, or ErrAppNotFound.
 	Chats(ctx context.Context, appToken string, page Page) (chats []Chat, more bool, err error)
+
+	// UpdateChat changes a chat as UpdateApp does an app. ErrNotStoredYet,
+	// ErrChatNotFound or ErrAppNotFound, or ErrVersionChanged.
+	UpdateChat(ctx context.Context, id ChatID, edit ChatEdit, allowed Versions) (Chat, error)
 
 	// TakeMessageNumber returns a message number of the chat that was never
 	// returned before and is higher than all that were, or ErrChatNotFound or
@@ -51,6 +63,16 @@ type Store interface {
 	// Messages returns a page of the chat's stored messages, tombstones among
 	// them, or ErrChatNotFound or ErrAppNotFound.
 	Messages(ctx context.Context, id ChatID, page Page) (messages []Message, more bool, err error)
+	// UpdateMessage changes a message as UpdateApp does an app. ErrNotStoredYet,
+	// ErrMessageNotFound, ErrChatNotFound or ErrAppNotFound, ErrMessageDeleted,
+	// or ErrVersionChanged.
+	UpdateMessage(ctx context.Context, id ChatID, number int64, edit MessageEdit, allowed Versions) (Message, error)
+	// DeleteMessage leaves the message's tombstone and takes it off the chat's
+	// MessageCount in the same step. A message that is deleted already is left
+	// as it is, whatever versions are allowed, so deleting again is safe. The
+	// errors are otherwise those of UpdateMessage.
+	DeleteMessage(ctx context.Context, id ChatID, number int64, at time.Time, allowed Versions) error
+
 	// FindChat returns nil where messages can be created in the chat, else
 	// ErrChatNotFound or ErrAppNotFound.
 	FindChat(ctx context.Context, id ChatID) error

@@ -97,16 +97,21 @@ func (s *Store) Chat(ctx context.Context, id chat.ChatID) (chat.Chat, error) {
 	if found && row.stored() {
 		return row.chat(), nil
 	}
+	return chat.Chat{}, s.whyNoChat(ctx, id)
+}
+
+// whyNoChat tells why a chat is not stored.
+func (s *Store) whyNoChat(ctx context.Context, id chat.ChatID) error {
 	highest, found, err := s.counter(ctx, id.AppToken)
 	switch {
 	case err != nil:
-		return chat.Chat{}, failure("read the app's chat numbers", err)
+		return failure("read the app's chat numbers", err)
 	case !found:
-		return chat.Chat{}, chat.ErrAppNotFound
+		return chat.ErrAppNotFound
 	case id.Number > highest:
-		return chat.Chat{}, chat.ErrChatNotFound
+		return chat.ErrChatNotFound
 	default:
-		return chat.Chat{}, chat.ErrNotStoredYet
+		return chat.ErrNotStoredYet
 	}
 }
 

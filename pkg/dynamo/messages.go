@@ -47,16 +47,21 @@ func (s *Store) Message(ctx context.Context, id chat.ChatID, n int64) (chat.Mess
 	if found {
 		return row.message(id), nil
 	}
+	return chat.Message{}, s.whyNoMessage(ctx, id, n)
+}
+
+// whyNoMessage tells why a message is not stored.
+func (s *Store) whyNoMessage(ctx context.Context, id chat.ChatID, n int64) error {
 	highest, found, err := s.counter(ctx, id.String())
 	switch {
 	case err != nil:
-		return chat.Message{}, failure("read the chat's message numbers", err)
+		return failure("read the chat's message numbers", err)
 	case !found:
-		return chat.Message{}, s.noChat(ctx, id.AppToken)
+		return s.noChat(ctx, id.AppToken)
 	case n > highest:
-		return chat.Message{}, chat.ErrMessageNotFound
+		return chat.ErrMessageNotFound
 	default:
-		return chat.Message{}, chat.ErrNotStoredYet
+		return chat.ErrNotStoredYet
 	}
 }
 

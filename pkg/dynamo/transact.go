@@ -97,20 +97,45 @@ func stillMissing(rows []types.TransactWriteItem, reasons []types.CancellationRe
 	var missing []types.TransactWriteItem
 	for i, reason := range reasons {
 		isCount := i == len(rows)
-		switch code := aws.ToString(reason.Code); code {
-		case "ConditionalCheckFailed":
-			if isCount {
-				return nil, errCountRefused
-			}
-		case "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-			if !isCount {
-				missing = append(missing, rows[i])
-			}
-		default:
-			return nil, fmt.Errorf("transaction cancelled: item %d: %s: %s", i+1, code, aws.ToString(reason.Message))
+		refused, err := refusedBy(reason)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("transaction cancelled: item %d: %w", i+1, err)
+		case refused && isCount:
+			return nil, errCountRefused
+		case !refused && !isCount:
+			missing = append(missing, rows[i])
 		}
 	}
 	return missing, nil
+}
+
+// refusedByAny reports whether the condition of any item cancelled a
+// transaction. It returns an error for reasons that would come again.
+func refusedByAny(reasons []types.CancellationReason) (bool, error) {
+	any := false
+	for i, reason := range reasons {
+		refused, err := refusedBy(reason)
+		if err != nil {
+			return false, fmt.Errorf("transaction cancelled: item %d: %w", i+1, err)
+		}
+		any = any || refused
+	}
+	return any, nil
+}
+
+// refusedBy reports whether an item's condition cancelled its transaction, and
+// false where the item, or another one, may succeed the next time. It returns
+// an error for a reason that would come again.
+func refusedBy(reason types.CancellationReason) (bool, error) {
+	switch code := aws.ToString(reason.Code); code {
+	case "ConditionalCheckFailed":
+		return true, nil
+	case "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s: %s", code, aws.ToString(reason.Message))
+	}
 }
 
 // waitToTry waits before the next try, or until the context ends.

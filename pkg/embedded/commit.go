@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func (c *committer) commitGroup(group []*pending) {
 		err = fmt.Errorf("%w: commit: %w", chat.ErrUnavailable, err)
 	}
 	for _, p := range group {
-		p.done <- err
+		p.done <- cmp.Or(err, p.err)
 	}
 }
 
@@ -126,7 +127,7 @@ func (c *committer) commitGroup(group []*pending) {
 func (c *committer) commitAccepted(group []*pending) {
 	var accepted []*pending
 	for _, p := range group {
-		if p.err != nil {
+		if refused(p.err) {
 			p.done <- p.err
 			continue
 		}
@@ -140,9 +141,19 @@ func (c *committer) commitAccepted(group []*pending) {
 // errRefused rolls a group back because one of its writes returned an error.
 var errRefused = errors.New("a write of the group refused")
 
+// untouched is the error of a write that has written nothing, so that the
+// rest of its group can be committed as it is.
+type untouched struct{ error }
+
+func (e untouched) Unwrap() error { return e.error }
+
+// refused reports whether a write may have left something that has to be
+// rolled back.
+func refused(err error) bool { return err != nil && !errors.As(err, new(untouched)) }
+
 func apply(tx *bbolt.Tx, group []*pending) error {
 	for _, p := range group {
-		if p.err = p.write(tx); p.err != nil {
+		if p.err = p.write(tx); refused(p.err) {
 			return errRefused
 		}
 	}

@@ -179,7 +179,7 @@ func storeChats(tx *bbolt.Tx, appToken string, chats []chat.Chat) error {
 		return err
 	}
 	if !exists {
-		return chat.ErrAppNotFound
+		return untouched{chat.ErrAppNotFound}
 	}
 	for _, c := range chats {
 		added, err := storeChat(tx, c)

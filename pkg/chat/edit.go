@@ -1,0 +1,103 @@
+package chat
+
+import (
+	"slices"
+	"time"
+)
+
+// Versions are the versions in which a row may be changed, as a client that
+// read one of them asks for with If-Match. Nil stands for every version.
+type Versions []int64
+
+// Allow reports whether a row in this version may be changed.
+func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains(v, version) }
+
+// AppEdit is a change of an app. A field that is nil stays as it is.
+type AppEdit struct {
+	Name     *string
+	Metadata *Metadata // replaces all of the metadata there was
+	At       time.Time
+}
+
+// NewAppEdit returns a change that is made now. It returns an *InvalidError
+// where a field is beyond its limit.
+func NewAppEdit(name *string, metadata *Metadata, now time.Time) (AppEdit, error) {
+	var bad fields
+	if name != nil {
+		checkName(&bad, *name)
+	}
+	if metadata != nil {
+		metadata.check(&bad)
+	}
+	return AppEdit{Name: name, Metadata: metadata, At: storedTime(now)}, bad.err()
+}
+
+// Apply returns the app in its next version.
+func (e AppEdit) Apply(a App) App {
+	replace(&a.Name, e.Name)
+	replace(&a.Metadata, e.Metadata)
+	a.Version, a.UpdatedAt = a.Version+1, e.At
+	return a
+}
+
+// ChatEdit is a change of a chat. A field that is nil stays as it is.
+type ChatEdit struct {
+	Title    *string
+	Metadata *Metadata // replaces all of the metadata there was
+	At       time.Time
+}
+
+// NewChatEdit returns a change that is made now. It returns an *InvalidError
+// where a field is beyond its limit.
+func NewChatEdit(title *string, metadata *Metadata, now time.Time) (ChatEdit, error) {
+	var bad fields
+	if title != nil {
+		checkTitle(&bad, *title)
+	}
+	if metadata != nil {
+		metadata.check(&bad)
+	}
+	return ChatEdit{Title: title, Metadata: metadata, At: storedTime(now)}, bad.err()
+}
+
+// Apply returns the chat in its next version.
+func (e ChatEdit) Apply(c Chat) Chat {
+	replace(&c.Title, e.Title)
+	replace(&c.Metadata, e.Metadata)
+	c.Version, c.UpdatedAt = c.Version+1, e.At
+	return c
+}
+
+// MessageEdit is a change of a message. A field that is nil stays as it is.
+type MessageEdit struct {
+	Body     *string
+	Metadata *Metadata // replaces all of the metadata there was
+	At       time.Time
+}
+
+// NewMessageEdit returns a change that is made now. It returns an
+// *InvalidError where a field is beyond its limit.
+func NewMessageEdit(body *string, metadata *Metadata, now time.Time) (MessageEdit, error) {
+	var bad fields
+	if body != nil {
+		checkBody(&bad, *body)
+	}
+	if metadata != nil {
+		metadata.check(&bad)
+	}
+	return MessageEdit{Body: body, Metadata: metadata, At: storedTime(now)}, bad.err()
+}
+
+// Apply returns the message in its next version.
+func (e MessageEdit) Apply(m Message) Message {
+	replace(&m.Body, e.Body)
+	replace(&m.Metadata, e.Metadata)
+	m.Version, m.UpdatedAt = m.Version+1, e.At
+	return m
+}
+
+func replace[Value any](field, with *Value) {
+	if with != nil {
+		*field = *with
+	}
+}

@@ -1,0 +1,282 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"chatapi/pkg/chat"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// UpdateApp implements chat.Store with one call: one write unit for each KB of
+// the app's row, whether its version is allowed or not.
+func (s *Store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, allowed chat.Versions) (chat.App, error) {
+	changes := change(edit.At)
+	changes = setText(changes, "name", edit.Name)
+	changes = setMetadata(changes, edit.Metadata)
+	var row appRow
+	found, err := s.update(ctx, s.tables.Apps, appKey(token), changes, ifVersion("app_token", allowed), &row)
+	switch {
+	case errors.Is(err, errRefused) && !found:
+		return chat.App{}, chat.ErrAppNotFound
+	case errors.Is(err, errRefused) && !row.is(edit, allowed):
+		return chat.App{}, chat.ErrVersionChanged
+	case err != nil && !errors.Is(err, errRefused):
+		return chat.App{}, failure("update app", err)
+	default:
+		return row.app(), nil
+	}
+}
+
+// UpdateChat implements chat.Store with one call where the chat is stored: one
+// write unit for each KB of the chat's row, whether its version is allowed or
+// not.
+func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions) (chat.Chat, error) {
+	changes := change(edit.At)
+	changes = setText(changes, "title", edit.Title)
+	changes = setMetadata(changes, edit.Metadata)
+	var row chatRow
+	_, err := s.update(ctx, s.tables.Chats, chatKey(id), changes, ifVersion("created_at", allowed), &row)
+	switch {
+	case errors.Is(err, errRefused) && !row.stored():
+		return chat.Chat{}, s.whyNoChat(ctx, id)
+	case errors.Is(err, errRefused) && !row.is(edit, allowed):
+		return chat.Chat{}, chat.ErrVersionChanged
+	case err != nil && !errors.Is(err, errRefused):
+		return chat.Chat{}, failure("update chat", err)
+	default:
+		return row.chat(), nil
+	}
+}
+
+// UpdateMessage implements chat.Store with one call where the message is
+// stored: one write unit for each KB of the message's row, as it was or as it
+// is then, whichever is more, whether its version is allowed or not.
+func (s *Store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (chat.Message, error) {
+	changes := change(edit.At)
+	changes = setText(changes, "body", edit.Body)
+	changes = setMetadata(changes, edit.Metadata)
+	var row messageRow
+	found, err := s.update(ctx, s.tables.Messages, messageKey(id, number), changes, ifAlive(allowed), &row)
+	switch {
+	case errors.Is(err, errRefused) && !found:
+		return chat.Message{}, s.whyNoMessage(ctx, id, number)
+	case errors.Is(err, errRefused) && row.DeletedAt != nil:
+		return chat.Message{}, chat.ErrMessageDeleted
+	case errors.Is(err, errRefused) && !row.is(edit, allowed):
+		return chat.Message{}, chat.ErrVersionChanged
+	case err != nil && !errors.Is(err, errRefused):
+		return chat.Message{}, failure("update message", err)
+	default:
+		return row.message(id), nil
+	}
+}
+
+// DeleteMessage implements chat.Store with one transaction of the message and
+// the chat's count: two write units for each KB of the message's row, and two
+// for the count. The SDK gives it a client request token, so its own retries
+// delete once.
+func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
+	bury, err := s.buryMessage(id, number, at, allowed)
+	if err != nil {
+		return fmt.Errorf("delete message: %w", err)
+	}
+	count, err := s.countMessages(id, -1)
+	if err != nil {
+		return fmt.Errorf("delete message: %w", err)
+	}
+	for tries := 1; ; tries++ {
+		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+			TransactItems: []types.TransactWriteItem{{Update: bury}, {Update: count}},
+		})
+		var canceled *types.TransactionCanceledException
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &canceled):
+			return failure("delete message", err)
+		}
+		refused, err := refusedByAny(canceled.CancellationReasons)
+		switch {
+		case err != nil:
+			return failure("delete message", err)
+		case refused:
+			return s.whyNotDeleted(ctx, id, number)
+		case tries == maxTries:
+			return fmt.Errorf("delete message: %w after %d tries: %w", chat.ErrUnavailable, tries, canceled)
+		}
+		if err := waitToTry(ctx, tries); err != nil {
+			return failure("delete message", err)
+		}
+	}
+}
+
+// buryMessage returns the update that leaves a message's tombstone.
+func (s *Store) buryMessage(id chat.ChatID, number int64, at time.Time, allowed chat.Versions) (*types.Update, error) {
+	gone := chat.Message{}.Tombstone(at)
+	changes := change(gone.UpdatedAt).
+		Set(expression.Name("deleted_at"), expression.Value(timestamp{gone.DeletedAt})).
+		Remove(expression.Name("body")).Remove(expression.Name("sender")).Remove(expression.Name("metadata"))
+	return newUpdate(s.tables.Messages, messageKey(id, number),
+		expression.NewBuilder().WithUpdate(changes).WithCondition(ifAlive(allowed)))
+}
+
+// whyNotDeleted tells why the condition of a delete failed: nil where the
+// message is deleted already.
+func (s *Store) whyNotDeleted(ctx context.Context, id chat.ChatID, number int64) error {
+	m, err := s.Message(ctx, id, number)
+	switch {
+	case err != nil:
+		return err
+	case m.Deleted():
+		return nil
+	default:
+		return chat.ErrVersionChanged
+	}
+}
+
+// change returns the part of an edit that all rows share.
+func change(at time.Time) expression.UpdateBuilder {
+	return expression.
+		Add(expression.Name("version"), expression.Value(1)).
+		Set(expression.Name("updated_at"), expression.Value(timestamp{at}))
+}
+
+// setText sets an attribute that a row does not have where it is empty.
+func setText(changes expression.UpdateBuilder, name string, to *string) expression.UpdateBuilder {
+	switch {
+	case to == nil:
+		return changes
+	case *to == "":
+		return changes.Remove(expression.Name(name))
+	default:
+		return changes.Set(expression.Name(name), expression.Value(*to))
+	}
+}
+
+func setMetadata(changes expression.UpdateBuilder, to *chat.Metadata) expression.UpdateBuilder {
+	switch {
+	case to == nil:
+		return changes
+	case len(*to) == 0:
+		return changes.Remove(expression.Name("metadata"))
+	default:
+		return changes.Set(expression.Name("metadata"), expression.Value(*to))
+	}
+}
+
+// ifVersion is the condition that a row is there, which has an attribute, in
+// one of the allowed versions.
+func ifVersion(attribute string, allowed chat.Versions) expression.ConditionBuilder {
+	there := expression.AttributeExists(expression.Name(attribute))
+	if allowed == nil {
+		return there
+	}
+	versions := make([]expression.OperandBuilder, 0, len(allowed))
+	for _, v := range allowed {
+		versions = append(versions, expression.Value(v))
+	}
+	if len(versions) == 0 {
+		versions = append(versions, expression.Value(0)) // which no row has
+	}
+	return there.And(expression.In(expression.Name("version"), versions[0], versions[1:]...))
+}
+
+// ifAlive is the condition that a message is there, in one of the allowed
+// versions, and not deleted.
+func ifAlive(allowed chat.Versions) expression.ConditionBuilder {
+	return ifVersion("chat", allowed).And(expression.AttributeNotExists(expression.Name("deleted_at")))
+}
+
+// The row that a refused edit found is the edit's own where its first answer
+// was lost and the SDK asked again: it has the edit's time and content, and
+// the version after one of the allowed.
+
+func (r appRow) is(edit chat.AppEdit, allowed chat.Versions) bool {
+	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) && holds(r.Name, edit.Name) && holdsMetadata(r.Metadata, edit.Metadata)
+}
+
+func (r chatRow) is(edit chat.ChatEdit, allowed chat.Versions) bool {
+	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) && holds(r.Title, edit.Title) && holdsMetadata(r.Metadata, edit.Metadata)
+}
+
+func (r messageRow) is(edit chat.MessageEdit, allowed chat.Versions) bool {
+	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) && holds(r.Body, edit.Body) && holdsMetadata(r.Metadata, edit.Metadata)
+}
+
+func holds(text string, asked *string) bool { return asked == nil || *asked == text }
+
+func holdsMetadata(m chat.Metadata, asked *chat.Metadata) bool {
+	return asked == nil || maps.Equal(m, *asked)
+}
+
+// errRefused: the condition of an update failed.
+var errRefused = errors.New("the condition failed")
+
+// update changes a row and reads it into what row points to, as it is then or,
+// with errRefused, as it was found. Found is false where there is none.
+func (s *Store) update(ctx context.Context, table string, key item, changes expression.UpdateBuilder, condition expression.ConditionBuilder, row any) (found bool, err error) {
+	built, err := newUpdate(table, key, expression.NewBuilder().WithUpdate(changes).WithCondition(condition))
+	if err != nil {
+		return false, err
+	}
+	out, err := s.updateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           built.TableName,
+		Key:                                 built.Key,
+		UpdateExpression:                    built.UpdateExpression,
+		ConditionExpression:                 built.ConditionExpression,
+		ExpressionAttributeNames:            built.ExpressionAttributeNames,
+		ExpressionAttributeValues:           built.ExpressionAttributeValues,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		found, err := s.foundByCheck(ctx, table, key, failed.Item, row)
+		if err != nil {
+			return false, err
+		}
+		return found, errRefused
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := attributevalue.UnmarshalMap(out.Attributes, row); err != nil {
+		return false, fmt.Errorf("decode row of %s: %w", table, err)
+	}
+	return true, nil
+}
+
+// updateItem updates an item, and tries again where a transaction holds it, as
+// those of the writer hold the row of a busy chat.
+func (s *Store) updateItem(ctx context.Context, input *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemOutput, error) {
+	for tries := 1; ; tries++ {
+		out, err := s.client.UpdateItem(ctx, input)
+		var conflict *types.TransactionConflictException
+		if !errors.As(err, &conflict) || tries == maxTries {
+			return out, err
+		}
+		if err := waitToTry(ctx, tries); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// foundByCheck reads the row that a failed condition found. Where the answer
+// has none the row is read, because some emulators never return it.
+func (s *Store) foundByCheck(ctx context.Context, table string, key, old item, row any) (bool, error) {
+	if len(old) == 0 {
+		return s.get(ctx, table, key, row)
+	}
+	if err := attributevalue.UnmarshalMap(old, row); err != nil {
+		return false, fmt.Errorf("decode row of %s: %w", table, err)
+	}
+	return true, nil
+}

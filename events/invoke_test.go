@@ -42,10 +42,14 @@ func TestInvoke(t *testing.T) {
 		{"get-chat", status, `200 "message_count":1`},
 		{"list-messages", status, `200 "message_number":1`},
 		{"get-message", status, `200 "body":"Hello, is the café open today?"`},
+		{"update-app", status, `200 "name":"My café"`},
+		{"update-chat", status, `200 "title":"Kitchen"`},
+		{"update-message", status, `200 "body":"Hello, is the café open tomorrow?"`},
 		{"update-reader", status, `200 "last_read":1,"unread":0`},
 		{"get-reader", status, `200 "last_read":1,"unread":0`},
 		{"indexer", failures, ""},
 		{"search-messages", status, `200 "highlights":[{`},
+		{"delete-message", status, "204"},
 	} {
 		invoked = append(invoked, test.function)
 		t.Run(test.function, func(t *testing.T) {

@@ -50,6 +50,7 @@ type createAppInput struct {
 
 type createAppOutput struct {
 	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
 	Body     struct {
 		Status  string `json:"status"`
 		Message string `json:"message"`
@@ -70,6 +71,7 @@ func CreateApp(store chat.Store) Operation {
 		}
 		var out createAppOutput
 		out.Location = link(ctx, "/api/v1/apps/%s", app.Token)
+		out.ETag = etagWithCount(app.Version, app.ChatCount)
 		out.Body.Status = "success"
 		out.Body.Message = "App created successfully"
 		out.Body.Data = viewApp(app)
@@ -83,6 +85,7 @@ type listAppsInput struct {
 }
 
 type listAppsOutput struct {
+	Link string `header:"Link"`
 	Body struct {
 		Apps []App  `json:"apps"`
 		Next string `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
@@ -104,19 +107,27 @@ func ListApps(store chat.Store) Operation {
 		}
 		if next != "" {
 			out.Body.Next = linkToPage(ctx, url.Values{"limit": {strconv.Itoa(in.Limit)}, "cursor": {next}})
+			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil
 	})
 }
 
-type getAppOutput struct {
-	Body App
+type getAppInput struct {
+	AppPath
+	IfNoneMatch
+}
+
+type appOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   App
 }
 
 // GetApp returns the operation that reads an app: one call of the store.
 func GetApp(store chat.Store) Operation {
 	op := Operation{Name: "get-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}", Summary: "Get an app"}
-	return operation(op, http.StatusOK, func(ctx context.Context, in *AppPath) (*getAppOutput, error) {
+	return operation(op, http.StatusOK, func(ctx context.Context, in *getAppInput) (*appOutput, error) {
 		token, err := in.token()
 		if err != nil {
 			return nil, err
@@ -125,6 +136,41 @@ func GetApp(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		return &getAppOutput{Body: viewApp(app)}, nil
+		etag := etagWithCount(app.Version, app.ChatCount)
+		return &appOutput{Status: in.status(etag), ETag: etag, Body: viewApp(app)}, nil
+	})
+}
+
+type updateAppInput struct {
+	AppPath
+	IfMatch
+	Body struct {
+		Name     *string            `json:"name,omitempty" doc:"1 to 200 characters, not blank"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+	}
+}
+
+// UpdateApp returns the operation that changes an app's name or metadata: one
+// call of the store.
+func UpdateApp(store chat.Store) Operation {
+	op := Operation{Name: "update-app", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}", Summary: "Change an app"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *updateAppInput) (*appOutput, error) {
+		token, err := in.token()
+		if err != nil {
+			return nil, err
+		}
+		edit, err := chat.NewAppEdit(in.Body.Name, (*chat.Metadata)(in.Body.Metadata), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		allowed, err := in.versions()
+		if err != nil {
+			return nil, err
+		}
+		app, err := store.UpdateApp(ctx, token, edit, allowed)
+		if err != nil {
+			return nil, err
+		}
+		return &appOutput{Status: http.StatusOK, ETag: etagWithCount(app.Version, app.ChatCount), Body: viewApp(app)}, nil
 	})
 }

@@ -53,6 +53,7 @@ type NewChat struct {
 
 type createChatOutput struct {
 	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
 	Body     struct {
 		Done string `json:"message"`
 		Chat
@@ -88,6 +89,7 @@ func CreateChat(store chat.Store, queue chat.Queue) Operation {
 		}
 		var out createChatOutput
 		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d", token, c.Number)
+		out.ETag = etagWithCount(c.Version, c.MessageCount)
 		out.Body.Done = "Chat created successfully"
 		out.Body.Chat = viewChat(c)
 		return &out, nil
@@ -100,6 +102,7 @@ type listChatsInput struct {
 }
 
 type listChatsOutput struct {
+	Link string `header:"Link"`
 	Body struct {
 		Chats []Chat `json:"chats"`
 		Next  string `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
@@ -125,19 +128,27 @@ func ListChats(store chat.Store) Operation {
 		}
 		if more {
 			out.Body.Next = in.next(ctx, chats[len(chats)-1].Number)
+			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil
 	})
 }
 
-type getChatOutput struct {
-	Body Chat
+type getChatInput struct {
+	ChatPath
+	IfNoneMatch
+}
+
+type chatOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Chat
 }
 
 // GetChat returns the operation that reads a chat: one call of the store.
 func GetChat(store chat.Store) Operation {
 	op := Operation{Name: "get-chat", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Get a chat"}
-	return operation(op, http.StatusOK, func(ctx context.Context, in *ChatPath) (*getChatOutput, error) {
+	return operation(op, http.StatusOK, func(ctx context.Context, in *getChatInput) (*chatOutput, error) {
 		id, err := in.id()
 		if err != nil {
 			return nil, err
@@ -146,6 +157,41 @@ func GetChat(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		return &getChatOutput{Body: viewChat(c)}, nil
+		etag := etagWithCount(c.Version, c.MessageCount)
+		return &chatOutput{Status: in.status(etag), ETag: etag, Body: viewChat(c)}, nil
+	})
+}
+
+type updateChatInput struct {
+	ChatPath
+	IfMatch
+	Body struct {
+		Title    *string            `json:"title,omitempty" doc:"At most 200 characters; \"\" takes it away"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+	}
+}
+
+// UpdateChat returns the operation that changes a chat's title or metadata:
+// one call of the store.
+func UpdateChat(store chat.Store) Operation {
+	op := Operation{Name: "update-chat", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Change a chat"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *updateChatInput) (*chatOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		edit, err := chat.NewChatEdit(in.Body.Title, (*chat.Metadata)(in.Body.Metadata), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		allowed, err := in.versions()
+		if err != nil {
+			return nil, err
+		}
+		c, err := store.UpdateChat(ctx, id, edit, allowed)
+		if err != nil {
+			return nil, err
+		}
+		return &chatOutput{Status: http.StatusOK, ETag: etagWithCount(c.Version, c.MessageCount), Body: viewChat(c)}, nil
 	})
 }

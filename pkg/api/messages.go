@@ -29,6 +29,32 @@ func viewMessage(m chat.Message) Message {
 	}
 }
 
+// ListedMessage is a message in a list, or the tombstone of one, which has
+// message_number and deleted_at and nothing else.
+type ListedMessage struct {
+	MessageNumber int64             `json:"message_number"`
+	ChatNumber    int64             `json:"chat_number,omitempty"`
+	AppToken      string            `json:"app_token,omitempty"`
+	Body          string            `json:"body,omitempty"`
+	Sender        string            `json:"sender,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Version       int64             `json:"version,omitempty" doc:"1 when created, one more with each edit"`
+	CreatedAt     time.Time         `json:"created_at,omitzero"`
+	UpdatedAt     time.Time         `json:"updated_at,omitzero"`
+	DeletedAt     time.Time         `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`
+}
+
+func listMessage(m chat.Message) ListedMessage {
+	if m.Deleted() {
+		return ListedMessage{MessageNumber: m.Number, DeletedAt: m.DeletedAt}
+	}
+	return ListedMessage{
+		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
+		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
+		Version: m.Version, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+	}
+}
+
 type createMessageInput struct {
 	ChatPath
 	Body struct {
@@ -40,6 +66,7 @@ type createMessageInput struct {
 
 type createMessageOutput struct {
 	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
 	Body     struct {
 		Done string `json:"message"`
 		Message
@@ -69,6 +96,7 @@ func CreateMessage(store chat.Store, queue chat.Queue) Operation {
 		}
 		var out createMessageOutput
 		out.Location = link(ctx, "/api/v1/apps/%s/chats/%d/messages/%d", id.AppToken, id.Number, m.Number)
+		out.ETag = etagOf(m.Version)
 		out.Body.Done = "Message created successfully"
 		out.Body.Message = viewMessage(m)
 		return &out, nil
@@ -81,9 +109,10 @@ type listMessagesInput struct {
 }
 
 type listMessagesOutput struct {
+	Link string `header:"Link"`
 	Body struct {
-		Messages []Message `json:"messages"`
-		Next     string    `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		Messages []ListedMessage `json:"messages"`
+		Next     string          `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
 	}
 }
 
@@ -100,30 +129,39 @@ func ListMessages(store chat.Store) Operation {
 			return nil, err
 		}
 		var out listMessagesOutput
-		out.Body.Messages = make([]Message, len(messages))
+		out.Body.Messages = make([]ListedMessage, len(messages))
 		for i, m := range messages {
-			out.Body.Messages[i] = viewMessage(m)
+			out.Body.Messages[i] = listMessage(m)
 		}
 		if more {
 			out.Body.Next = in.next(ctx, messages[len(messages)-1].Number)
+			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil
 	})
 }
 
-type getMessageInput struct {
+// MessagePath names a message in a path.
+type MessagePath struct {
 	ChatPath
 	MessageNumber int64 `path:"message_number" minimum:"1" maximum:"9007199254740991" doc:"The message's number in its chat"`
 }
 
-type getMessageOutput struct {
-	Body Message
+type getMessageInput struct {
+	MessagePath
+	IfNoneMatch
+}
+
+type messageOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Message
 }
 
 // GetMessage returns the operation that reads a message: one call of the store.
 func GetMessage(store chat.Store) Operation {
 	op := Operation{Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Get a message"}
-	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*getMessageOutput, error) {
+	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*messageOutput, error) {
 		id, err := in.id()
 		if err != nil {
 			return nil, err
@@ -132,6 +170,67 @@ func GetMessage(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		return &getMessageOutput{Body: viewMessage(m)}, nil
+		if m.Deleted() {
+			return nil, chat.ErrMessageDeleted
+		}
+		etag := etagOf(m.Version)
+		return &messageOutput{Status: in.status(etag), ETag: etag, Body: viewMessage(m)}, nil
+	})
+}
+
+type updateMessageInput struct {
+	MessagePath
+	IfMatch
+	Body struct {
+		Body     *string            `json:"body,omitempty" doc:"1 to 16,384 bytes of UTF-8, not blank"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+	}
+}
+
+// UpdateMessage returns the operation that changes a message's body or
+// metadata: one call of the store. The indexer brings it into search.
+func UpdateMessage(store chat.Store) Operation {
+	op := Operation{Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Change a message"}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		edit, err := chat.NewMessageEdit(in.Body.Body, (*chat.Metadata)(in.Body.Metadata), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		allowed, err := in.versions()
+		if err != nil {
+			return nil, err
+		}
+		m, err := store.UpdateMessage(ctx, id, in.MessageNumber, edit, allowed)
+		if err != nil {
+			return nil, err
+		}
+		return &messageOutput{Status: http.StatusOK, ETag: etagOf(m.Version), Body: viewMessage(m)}, nil
+	})
+}
+
+type deleteMessageInput struct {
+	MessagePath
+	IfMatch
+}
+
+// DeleteMessage returns the operation that deletes a message and leaves its
+// tombstone: one call of the store. Deleting again is a success, so that a
+// client whose answer was lost may try again.
+func DeleteMessage(store chat.Store) Operation {
+	op := Operation{Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Delete a message"}
+	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {
+		id, err := in.id()
+		if err != nil {
+			return nil, err
+		}
+		allowed, err := in.versions()
+		if err != nil {
+			return nil, err
+		}
+		return nil, store.DeleteMessage(ctx, id, in.MessageNumber, time.Now(), allowed)
 	})
 }

@@ -40,6 +40,9 @@ func (in PageQuery) next(ctx context.Context, last int64) string {
 	return linkToPage(ctx, query)
 }
 
+// nextLink is the Link header that leads to the next page (RFC 8288).
+func nextLink(target string) string { return "<" + target + `>; rel="next"` }
+
 // linkToPage returns the link to this request's list with another query.
 func linkToPage(ctx context.Context, query url.Values) string {
 	return link(ctx, "%s?%s", requestOf(ctx).path, query.Encode())

@@ -44,6 +44,8 @@ var problems = []struct {
 	{chat.ErrChatNotFound, http.StatusNotFound, "chat_not_found", 0},
 	{chat.ErrMessageNotFound, http.StatusNotFound, "message_not_found", 0},
 	{chat.ErrNotStoredYet, http.StatusNotFound, "not_stored_yet", 1},
+	{chat.ErrMessageDeleted, http.StatusGone, "message_deleted", 0},
+	{chat.ErrVersionChanged, http.StatusPreconditionFailed, "version_changed", 0},
 	{errMissingQuery, http.StatusBadRequest, "missing_query", 0},
 	{chat.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", 1},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", 1},

@@ -90,6 +90,37 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestEdits(t *testing.T) {
+	text := func(s string) *string { return &s }
+	blank, large := chat.Metadata{}, chat.Metadata{"key": strings.Repeat("a", chat.MaxMetadata)}
+	app := func(name *string, m *chat.Metadata) error { _, err := chat.NewAppEdit(name, m, now); return err }
+	title := func(title *string, m *chat.Metadata) error { _, err := chat.NewChatEdit(title, m, now); return err }
+	body := func(body *string, m *chat.Metadata) error { _, err := chat.NewMessageEdit(body, m, now); return err }
+	for _, tt := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"app's name", app(text("a"), nil), nil},
+		{"app's metadata, to none", app(nil, &blank), nil},
+		{"nothing of an app", app(nil, nil), []string{"name"}},
+		{"app's name and metadata, both wrong", app(text(" "), &large), []string{"metadata", "name"}},
+		{"chat's title, to none", title(text(""), nil), nil},
+		{"nothing of a chat", title(nil, nil), []string{"title"}},
+		{"chat's title, too long", title(text(strings.Repeat("a", chat.MaxTitle+1)), nil), []string{"title"}},
+		{"message's body", body(text("a"), &blank), nil},
+		{"nothing of a message", body(nil, nil), []string{"body"}},
+		{"message's body, to none", body(text(""), nil), []string{"body"}},
+		{"message's metadata, too large", body(nil, &large), []string{"metadata"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, fieldsOf(t, tt.err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestTokens(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {

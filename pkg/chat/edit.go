@@ -20,14 +20,12 @@ type AppEdit struct {
 }
 
 // NewAppEdit returns a change that is made now. It returns an *InvalidError
-// where a field is beyond its limit.
+// where a field is beyond its limit or nothing is to change.
 func NewAppEdit(name *string, metadata *Metadata, now time.Time) (AppEdit, error) {
 	var bad fields
+	checkEdit(&bad, name, metadata, "name")
 	if name != nil {
 		checkName(&bad, *name)
-	}
-	if metadata != nil {
-		metadata.check(&bad)
 	}
 	return AppEdit{Name: name, Metadata: metadata, At: storedTime(now)}, bad.err()
 }
@@ -48,14 +46,12 @@ type ChatEdit struct {
 }
 
 // NewChatEdit returns a change that is made now. It returns an *InvalidError
-// where a field is beyond its limit.
+// where a field is beyond its limit or nothing is to change.
 func NewChatEdit(title *string, metadata *Metadata, now time.Time) (ChatEdit, error) {
 	var bad fields
+	checkEdit(&bad, title, metadata, "title")
 	if title != nil {
 		checkTitle(&bad, *title)
-	}
-	if metadata != nil {
-		metadata.check(&bad)
 	}
 	return ChatEdit{Title: title, Metadata: metadata, At: storedTime(now)}, bad.err()
 }
@@ -76,14 +72,12 @@ type MessageEdit struct {
 }
 
 // NewMessageEdit returns a change that is made now. It returns an
-// *InvalidError where a field is beyond its limit.
+// *InvalidError where a field is beyond its limit or nothing is to change.
 func NewMessageEdit(body *string, metadata *Metadata, now time.Time) (MessageEdit, error) {
 	var bad fields
+	checkEdit(&bad, body, metadata, "body")
 	if body != nil {
 		checkBody(&bad, *body)
-	}
-	if metadata != nil {
-		metadata.check(&bad)
 	}
 	return MessageEdit{Body: body, Metadata: metadata, At: storedTime(now)}, bad.err()
 }
@@ -94,6 +88,15 @@ func (e MessageEdit) Apply(m Message) Message {
 	replace(&m.Metadata, e.Metadata)
 	m.Version, m.UpdatedAt = m.Version+1, e.At
 	return m
+}
+
+// checkEdit checks what all edits have in common: the metadata, and that there
+// is anything to change.
+func checkEdit(bad *fields, text *string, metadata *Metadata, field string) {
+	bad.check(text != nil || metadata != nil, field, "must be given, or metadata")
+	if metadata != nil {
+		metadata.check(bad)
+	}
 }
 
 func replace[Value any](field, with *Value) {

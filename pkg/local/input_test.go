@@ -52,6 +52,18 @@ func TestWrongInput(t *testing.T) {
 		{"search limit negative", request{"POST", chat + "/messages/search", `{"query":"a","limit":-1}`, nil}, 422, "invalid_field", "limit"},
 		{"search next from elsewhere", request{"POST", chat + "/messages/search", `{"query":"a","next":"x"}`, nil}, 422, "invalid_field", "next"},
 		{"search from is no time", request{"POST", chat + "/messages/search", `{"query":"a","from":"yesterday"}`, nil}, 422, "invalid_field", "from"},
+		{"metadata of another type", request{"POST", "/api/v1/apps", `{"name":"a","metadata":[]}`, nil}, 422, "invalid_field", "metadata"},
+		{"metadata that is nested", request{"POST", app + "/chats", `{"metadata":{"a":{}}}`, nil}, 422, "invalid_field", "metadata.a"},
+		{"metadata too large", request{"POST", chat + "/messages", `{"body":"a","metadata":{"a":"` + long(4_096) + `"}}`, nil}, 422, "invalid_field", "metadata"},
+		{"metadata with an empty key", request{"PATCH", app, `{"metadata":{"":"a"}}`, nil}, 422, "invalid_field", "metadata"},
+		{"edit of nothing", request{"PATCH", app, `{}`, nil}, 422, "invalid_field", "name"},
+		{"edit to a blank name", request{"PATCH", app, `{"name":" "}`, nil}, 422, "invalid_field", "name"},
+		{"edit to no name", request{"PATCH", app, `{"name":null}`, nil}, 422, "invalid_field", "name"},
+		{"edit to a long title", request{"PATCH", chat, `{"title":"` + long(201) + `"}`, nil}, 422, "invalid_field", "title"},
+		{"edit to a blank body", request{"PATCH", chat + "/messages/1", `{"body":""}`, nil}, 422, "invalid_field", "body"},
+		{"edit of the sender", request{"PATCH", chat + "/messages/1", `{"sender":"bob"}`, nil}, 422, "invalid_field", "sender"},
+		{"If-Match without quotes", request{"PATCH", chat, `{"title":"a"}`, http.Header{"If-Match": {"1"}}}, 422, "invalid_field", "If-Match"},
+		{"If-Match of too many", request{"DELETE", chat + "/messages/1", "", http.Header{"If-Match": {strings.Repeat(`"1",`, 20) + `"1"`}}}, 422, "invalid_field", "If-Match"},
 		{"reader too long", request{"GET", chat + "/readers/" + long(129), "", nil}, 422, "invalid_field", "reader"},
 		{"reader with a slash", request{"GET", chat + "/readers/a%2Fb", "", nil}, 422, "invalid_field", "reader"},
 		{"reader with a control character", request{"PUT", chat + "/readers/a%00", `{"last_read":0}`, nil}, 422, "invalid_field", "reader"},
@@ -84,6 +96,8 @@ func TestWrongInput(t *testing.T) {
 		{"GET", "", "", nil}, {"POST", "/chats", `{}`, nil}, {"GET", "/chats", "", nil}, {"GET", "/chats/1", "", nil},
 		{"POST", "/chats/1/messages", `{"body":"a"}`, nil}, {"GET", "/chats/1/messages", "", nil},
 		{"GET", "/chats/1/messages/1", "", nil}, {"POST", "/chats/1/messages/search", `{"query":"a"}`, nil},
+		{"PATCH", "", `{"name":"a"}`, nil}, {"PATCH", "/chats/1", `{"title":"a"}`, nil},
+		{"PATCH", "/chats/1/messages/1", `{"body":"a"}`, nil}, {"DELETE", "/chats/1/messages/1", "", nil},
 		{"GET", "/chats/1/readers/ada", "", nil}, {"PUT", "/chats/1/readers/ada", `{"last_read":0}`, nil},
 	}
 	for _, r := range inApp {
@@ -99,6 +113,7 @@ func TestWrongInput(t *testing.T) {
 			row{"chat number", request{"GET", app + "/chats/" + number + "/messages/1", "", nil}, 422, "invalid_field", "chat_number"},
 			row{"chat number", request{"POST", app + "/chats/" + number + "/messages/search", `{"query":"a"}`, nil}, 422, "invalid_field", "chat_number"},
 			row{"message number", request{"GET", chat + "/messages/" + number, "", nil}, 422, "invalid_field", "message_number"},
+			row{"message number", request{"DELETE", chat + "/messages/" + number, "", nil}, 422, "invalid_field", "message_number"},
 		)
 	}
 	for _, number := range []string{"2", "9007199254740991"} {
@@ -109,6 +124,8 @@ func TestWrongInput(t *testing.T) {
 			row{"chat not given out", request{"GET", app + "/chats/" + number + "/messages/1", "", nil}, 404, "chat_not_found", ""},
 			row{"chat not given out", request{"POST", app + "/chats/" + number + "/messages/search", `{"query":"a"}`, nil}, 404, "chat_not_found", ""},
 			row{"message not given out", request{"GET", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
+			row{"message not given out", request{"PATCH", chat + "/messages/" + number, `{"body":"a"}`, nil}, 404, "message_not_found", ""},
+			row{"message not given out", request{"DELETE", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
 		)
 	}
 	for _, path := range []string{"/", "/api", "/api/v1/apps/", "/health/", "/api/v2/apps", app + "/", chat + "/", chat + "/messages/1/", "/api/v1/../v1/apps", "/%2e%2e/health"} {

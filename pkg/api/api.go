@@ -28,12 +28,18 @@ const (
 
 // Operation is one route of the API.
 type Operation struct {
-	Name    string // of the operation and of the function that serves it, e.g. "create-app"
-	Method  string
-	Path    string // with parameters in braces, e.g. /api/v1/apps/{app_token}
-	Summary string
+	Name   string // of the operation and of the function that serves it, e.g. "create-app"
+	Method string
+	Path   string // with parameters in braces, e.g. /api/v1/apps/{app_token}
 
-	add func(huma.API, Operation)
+	// For the OpenAPI document: what it does in a few words, and in sentences.
+	Summary, Description string
+	// Errors are those of the table in problem.go that it can answer with. The
+	// ones that any request can get are not among them.
+	Errors []error
+
+	add      func(huma.API, Operation)
+	describe func(*huma.Operation) // what no rule of the document says; may be nil
 }
 
 // Ports are what the operations work on.

@@ -52,15 +52,19 @@ type createAppOutput struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
 	Body     struct {
-		Status  string `json:"status"`
-		Message string `json:"message"`
+		Status  string `json:"status" doc:"Always success" example:"success"`
+		Message string `json:"message" doc:"What was done" example:"App created successfully"`
 		Data    App    `json:"data"`
 	}
 }
 
 // CreateApp returns the operation that creates an app: one call of the store.
 func CreateApp(store chat.Store) Operation {
-	op := Operation{Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps", Summary: "Create an app"}
+	op := Operation{
+		Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps",
+		Summary:     "Create an app",
+		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password.",
+	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
 		app, err := chat.NewApp(in.Body.Name, in.Body.Metadata, time.Now())
 		if err != nil {
@@ -94,7 +98,11 @@ type listAppsOutput struct {
 
 // ListApps returns the operation that lists apps, in an order of the store's.
 func ListApps(store chat.Store) Operation {
-	op := Operation{Name: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps", Summary: "List apps"}
+	op := Operation{
+		Name: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps",
+		Summary:     "List apps",
+		Description: "Lists all apps with their tokens, in an order of the store's own. Follow next until it is absent.",
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listAppsInput) (*listAppsOutput, error) {
 		apps, next, err := store.Apps(ctx, in.Cursor, in.Limit)
 		if err != nil {
@@ -126,7 +134,13 @@ type appOutput struct {
 
 // GetApp returns the operation that reads an app: one call of the store.
 func GetApp(store chat.Store) Operation {
-	op := Operation{Name: "get-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}", Summary: "Get an app"}
+	op := Operation{
+		Name: "get-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}",
+		Summary:     "Get an app",
+		Description: "Returns an app and how many of its chats are stored.",
+		Errors:      []error{chat.ErrAppNotFound},
+		describe:    describeNotModified,
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *getAppInput) (*appOutput, error) {
 		token, err := in.token()
 		if err != nil {
@@ -153,7 +167,12 @@ type updateAppInput struct {
 // UpdateApp returns the operation that changes an app's name or metadata: one
 // call of the store.
 func UpdateApp(store chat.Store) Operation {
-	op := Operation{Name: "update-app", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}", Summary: "Change an app"}
+	op := Operation{
+		Name: "update-app", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}",
+		Summary:     "Change an app",
+		Description: "Changes the name or the metadata: those that the body has. With If-Match it changes them only where nobody else did.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrVersionChanged},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateAppInput) (*appOutput, error) {
 		token, err := in.token()
 		if err != nil {

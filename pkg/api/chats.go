@@ -42,11 +42,11 @@ func viewChat(c chat.Chat) Chat {
 
 type createChatInput struct {
 	AppPath
-	Body *NewChat
+	Body *CreateChatRequest
 }
 
-// NewChat is what a client says of a chat that is to be created.
-type NewChat struct {
+// CreateChatRequest is what a client says of a chat that is to be created.
+type CreateChatRequest struct {
 	Title    string            `json:"title,omitempty" doc:"At most 200 characters"`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
 }
@@ -55,7 +55,7 @@ type createChatOutput struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
 	Body     struct {
-		Done string `json:"message"`
+		Done string `json:"message" doc:"What was done" example:"Chat created successfully"`
 		Chat
 	}
 }
@@ -64,13 +64,18 @@ type createChatOutput struct {
 // then opens the chat for messages and queues the row side by side.
 func CreateChat(store chat.Store, queue chat.Queue) Operation {
 	kept := creates{store: store, queue: queue}
-	op := Operation{Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats", Summary: "Create a chat"}
+	op := Operation{
+		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
+		Summary:     "Create a chat",
+		Description: "Gives out the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.",
+		Errors:      []error{chat.ErrAppNotFound},
+	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {
 		token, err := in.token()
 		if err != nil {
 			return nil, err
 		}
-		var asked NewChat
+		var asked CreateChatRequest
 		if in.Body != nil {
 			asked = *in.Body
 		}
@@ -111,7 +116,12 @@ type listChatsOutput struct {
 
 // ListChats returns the operation that lists an app's chats by number.
 func ListChats(store chat.Store) Operation {
-	op := Operation{Name: "list-chats", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats", Summary: "List the chats of an app"}
+	op := Operation{
+		Name: "list-chats", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats",
+		Summary:     "List the chats of an app",
+		Description: "Lists an app's stored chats by number. Follow next until it is absent.",
+		Errors:      []error{chat.ErrAppNotFound},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listChatsInput) (*listChatsOutput, error) {
 		token, err := in.token()
 		if err != nil {
@@ -147,7 +157,13 @@ type chatOutput struct {
 
 // GetChat returns the operation that reads a chat: one call of the store.
 func GetChat(store chat.Store) Operation {
-	op := Operation{Name: "get-chat", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Get a chat"}
+	op := Operation{
+		Name: "get-chat", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}",
+		Summary:     "Get a chat",
+		Description: "Returns a chat and how many of its messages are stored.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrNotStoredYet},
+		describe:    describeNotModified,
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *getChatInput) (*chatOutput, error) {
 		id, err := in.id()
 		if err != nil {
@@ -174,7 +190,12 @@ type updateChatInput struct {
 // UpdateChat returns the operation that changes a chat's title or metadata:
 // one call of the store.
 func UpdateChat(store chat.Store) Operation {
-	op := Operation{Name: "update-chat", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}", Summary: "Change a chat"}
+	op := Operation{
+		Name: "update-chat", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}",
+		Summary:     "Change a chat",
+		Description: "Changes the title or the metadata: those that the body has. With If-Match it changes them only where nobody else did.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateChatInput) (*chatOutput, error) {
 		id, err := in.id()
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"chatapi/pkg/chat"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // Entity tags (RFC 9110, section 8.8.3) name the state in which a client has
@@ -57,6 +59,14 @@ func (in IfMatch) versions() (chat.Versions, error) {
 // IfNoneMatch is the precondition of a read.
 type IfNoneMatch struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 where the resource still has this ETag" example:"\"1\""`
+}
+
+// describeNotModified adds the answer of a read whose precondition is met.
+func describeNotModified(o *huma.Operation) {
+	o.Responses["304"] = &huma.Response{
+		Description: "The resource still has the ETag of If-None-Match",
+		Headers:     map[string]*huma.Param{"ETag": o.Responses["200"].Headers["ETag"]},
+	}
 }
 
 // status returns 304 where the client has the state that the entity tag names,

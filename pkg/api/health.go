@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // Engine is a part that the API stands on.
@@ -15,23 +17,28 @@ type Engine struct {
 
 // EngineState is whether an engine answers.
 type EngineState struct {
-	Name         string  `json:"name"`
-	Status       string  `json:"status" enum:"ok,unavailable"`
-	Milliseconds float64 `json:"milliseconds" doc:"How long it took to answer"`
+	Name         string  `json:"name" doc:"What the engine does" example:"store"`
+	Status       string  `json:"status" enum:"ok,unavailable" doc:"Whether it answers" example:"ok"`
+	Milliseconds float64 `json:"milliseconds" doc:"How long it took to answer" example:"0.21"`
 }
 
 type healthOutput struct {
 	Status int
 	Body   struct {
-		Status  string        `json:"status" enum:"ok,unavailable"`
-		Engines []EngineState `json:"engines"`
+		Status  string        `json:"status" enum:"ok,unavailable" doc:"ok where every engine answers" example:"ok"`
+		Engines []EngineState `json:"engines" doc:"Each engine's own state"`
 	}
 }
 
 // Health returns the operation that asks every engine, side by side: 200
 // where all answer, else 503, with the state of each.
 func Health(engines ...Engine) Operation {
-	op := Operation{Name: "health", Method: http.MethodGet, Path: "/health", Summary: "State of the engines behind the API"}
+	op := Operation{
+		Name: "health", Method: http.MethodGet, Path: "/health",
+		Summary:     "State of the engines behind the API",
+		Description: "Asks every engine whether it answers: 200 where all do, else 503.",
+		describe:    describeUnhealthy,
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		var out healthOutput
 		out.Status, out.Body.Status = http.StatusOK, "ok"
@@ -43,6 +50,20 @@ func Health(engines ...Engine) Operation {
 		}
 		return &out, nil
 	})
+}
+
+// describeUnhealthy: the 503 has the same body as the 200, and not a problem.
+func describeUnhealthy(o *huma.Operation) {
+	body := map[string]any{
+		"status":  "unavailable",
+		"engines": []any{map[string]any{"name": "store", "status": "unavailable", "milliseconds": 2000}},
+	}
+	o.Responses["503"] = &huma.Response{
+		Description: "At least one engine does not answer",
+		Content: map[string]*huma.MediaType{
+			"application/json": {Schema: o.Responses["200"].Content["application/json"].Schema, Example: body},
+		},
+	}
 }
 
 // pingTimeout is short: whoever asks for health wants to know now.

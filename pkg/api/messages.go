@@ -68,7 +68,7 @@ type createMessageOutput struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
 	Body     struct {
-		Done string `json:"message"`
+		Done string `json:"message" doc:"What was done" example:"Message created successfully"`
 		Message
 	}
 }
@@ -78,7 +78,12 @@ type createMessageOutput struct {
 // 201.
 func CreateMessage(store chat.Store, queue chat.Queue) Operation {
 	kept := creates{store: store, queue: queue}
-	op := Operation{Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages", Summary: "Create a message"}
+	op := Operation{
+		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
+		Summary:     "Create a message",
+		Description: "Gives out the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
+	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
 		id, err := in.id()
 		if err != nil {
@@ -118,7 +123,12 @@ type listMessagesOutput struct {
 
 // ListMessages returns the operation that lists a chat's messages by number.
 func ListMessages(store chat.Store) Operation {
-	op := Operation{Name: "list-messages", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages", Summary: "List the messages of a chat"}
+	op := Operation{
+		Name: "list-messages", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
+		Summary:     "List the messages of a chat",
+		Description: "Lists a chat's stored messages by number. Follow next until it is absent.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listMessagesInput) (*listMessagesOutput, error) {
 		id, err := in.id()
 		if err != nil {
@@ -160,7 +170,13 @@ type messageOutput struct {
 
 // GetMessage returns the operation that reads a message: one call of the store.
 func GetMessage(store chat.Store) Operation {
-	op := Operation{Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Get a message"}
+	op := Operation{
+		Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Summary:     "Get a message",
+		Description: "Returns a message.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrMessageDeleted},
+		describe:    describeNotModified,
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*messageOutput, error) {
 		id, err := in.id()
 		if err != nil {
@@ -190,7 +206,12 @@ type updateMessageInput struct {
 // UpdateMessage returns the operation that changes a message's body or
 // metadata: one call of the store. The indexer brings it into search.
 func UpdateMessage(store chat.Store) Operation {
-	op := Operation{Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Change a message"}
+	op := Operation{
+		Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Summary:     "Change a message",
+		Description: "Changes the body or the metadata: those that the request has. With If-Match it changes them only where nobody else did. Searches find the new text within moments.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrMessageDeleted, chat.ErrVersionChanged},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
 		id, err := in.id()
 		if err != nil {
@@ -221,7 +242,12 @@ type deleteMessageInput struct {
 // tombstone: one call of the store. Deleting again is a success, so that a
 // client whose answer was lost may try again.
 func DeleteMessage(store chat.Store) Operation {
-	op := Operation{Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", Summary: "Delete a message"}
+	op := Operation{
+		Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Summary:     "Delete a message",
+		Description: "Deletes a message. Its number stays taken: lists have a tombstone there. Deleting it again is a success.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
+	}
 	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {
 		id, err := in.id()
 		if err != nil {

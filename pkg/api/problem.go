@@ -15,21 +15,21 @@ import (
 
 // Problem is the body of every error answer (RFC 9457).
 type Problem struct {
-	Type    string     `json:"type" doc:"Always about:blank: the code tells problems apart"`
-	Title   string     `json:"title" doc:"The status in words"`
-	Status  int        `json:"status"`
-	Detail  string     `json:"detail" doc:"What is wrong with this request"`
-	Code    string     `json:"code" doc:"A stable word to tell problems apart"`
+	Type    string     `json:"type" doc:"Always about:blank: the code tells problems apart" example:"about:blank"`
+	Title   string     `json:"title" doc:"The status in words" example:"Not Found"`
+	Status  int        `json:"status" doc:"The HTTP status" example:"404"`
+	Detail  string     `json:"detail" doc:"What is wrong with this request" example:"no app has this token"`
+	Code    string     `json:"code" doc:"A stable word to tell problems apart; new ones may come" example:"app_not_found"`
 	Errors  []BadField `json:"errors,omitempty" doc:"What is wrong, field by field"`
-	Message string     `json:"message" doc:"The detail again, for older clients"`
+	Message string     `json:"message" doc:"The detail again, for older clients" example:"no app has this token"`
 
 	retryAfter int // seconds, 0 for no Retry-After header
 }
 
 // BadField is what is wrong with one field.
 type BadField struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Field   string `json:"field" doc:"The name of the field or parameter" example:"limit"`
+	Message string `json:"message" doc:"What it must be" example:"must be a whole number"`
 }
 
 // The errors that operations return and what they become in HTTP. An error

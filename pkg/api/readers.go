@@ -47,7 +47,12 @@ const readerPath = "/api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader
 // GetReader returns the operation that reads how far a reader has read: one
 // call of the store.
 func GetReader(readers chat.Readers) Operation {
-	op := Operation{Name: "get-reader", Method: http.MethodGet, Path: readerPath, Summary: "Get how far a reader has read a chat"}
+	op := Operation{
+		Name: "get-reader", Method: http.MethodGet, Path: readerPath,
+		Summary:     "Get how far a reader has read a chat",
+		Description: "Returns the highest message number that a reader has read and how many are above it. A reader of whom nothing is known has read nothing.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *ReaderPath) (*readerOutput, error) {
 		id, err := in.reader()
 		if err != nil {
@@ -71,7 +76,12 @@ type updateReaderInput struct {
 // UpdateReader returns the operation that raises how far a reader has read:
 // one read of the store and at most one write.
 func UpdateReader(readers chat.Readers) Operation {
-	op := Operation{Name: "update-reader", Method: http.MethodPut, Path: readerPath, Summary: "Say how far a reader has read a chat"}
+	op := Operation{
+		Name: "update-reader", Method: http.MethodPut, Path: readerPath,
+		Summary:     "Say how far a reader has read a chat",
+		Description: "Raises the highest message number that a reader has read. A late, lower number changes nothing.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateReaderInput) (*readerOutput, error) {
 		id, err := in.reader()
 		if err != nil {

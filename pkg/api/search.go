@@ -36,16 +36,21 @@ type FoundMessage struct {
 
 type searchOutput struct {
 	Body struct {
-		Status   string         `json:"status"`
+		Status   string         `json:"status" doc:"Always success" example:"success"`
 		Messages []FoundMessage `json:"messages"`
-		Next     string         `json:"next,omitempty" doc:"Send it back as next for the next page; absent on the last"`
+		Next     string         `json:"next,omitempty" doc:"Send it back as next for the next page; absent on the last" example:"My4xMg"`
 	}
 }
 
 // SearchMessages returns the operation that searches the messages of a chat:
 // one call of the index, and one of the store where nothing was found.
 func SearchMessages(store chat.Store, index chat.Index) Operation {
-	op := Operation{Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search", Summary: "Search the messages of a chat"}
+	op := Operation{
+		Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
+		Summary:     "Search the messages of a chat",
+		Description: "Finds the messages that have all words of the query. Whole words rank above beginnings of words, those above parts of words; within a rank the newest message comes first. Case, accents and Arabic letter forms do not matter.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
+	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchInput) (*searchOutput, error) {
 		search, err := in.search()
 		if err != nil {

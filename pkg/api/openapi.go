@@ -1,0 +1,181 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+const description = `A chat backend: **apps** (tenants, known by a secret token) hold **chats**, numbered 1, 2, 3 … within their app;
+chats hold **messages**, numbered 1, 2, 3 … within their chat; messages are searched by words, beginnings of words and parts of words.
+
+A create is durable before its 201. Its row is stored, and found by searches, within moments: until then, reading it
+answers 404 with the code ` + "`not_stored_yet`" + ` and a Retry-After header, and a chat can be written to the moment its number is known.
+
+Errors are ` + "`application/problem+json`" + ` (RFC 9457), told apart by their ` + "`code`" + `.`
+
+// tags group the operations, in the order in which a reader meets them. An
+// operation belongs to the last word of its path.
+var tags = []*huma.Tag{
+	{Name: "apps", Description: "Tenants. An app's token is the only key to everything in it."},
+	{Name: "chats", Description: "Conversations of an app, numbered from 1."},
+	{Name: "messages", Description: "Messages of a chat, numbered from 1."},
+	{Name: "readers", Description: "How far each reader has read a chat, and how much is unread."},
+	{Name: "search", Description: "Finding messages."},
+	{Name: "health", Description: "The state of the service."},
+}
+
+// Document returns the OpenAPI 3.1 document of the operations, for clients
+// that reach them below the server's URL.
+//
+// It is the descriptions that huma derives from the operations' types and, by
+// rules that hold for all of them, what those cannot say: the errors of the
+// table in problem.go, limits that package chat checks, examples, and links
+// from a create to what can be done with it.
+func Document(server string, operations ...Operation) *huma.OpenAPI {
+	c := config()
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	routes := humago.New(http.NewServeMux(), c)
+	for _, op := range operations {
+		op.add(routes, op)
+	}
+	d := document{OpenAPI: routes.OpenAPI()}
+	d.Info.Description = description
+	d.Info.License = &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}
+	d.Servers = []*huma.Server{{URL: server, Description: "This service"}}
+	d.describeProblems()
+	d.describeSchemas()
+	for _, op := range operations {
+		if described := d.operation(op); described != nil {
+			d.describe(op, described)
+		}
+	}
+	d.linkCreates()
+	d.Tags = slices.DeleteFunc(slices.Clone(tags), func(t *huma.Tag) bool { return !d.uses(t.Name) })
+	return d.OpenAPI
+}
+
+// document is an OpenAPI document in the making.
+type document struct{ *huma.OpenAPI }
+
+// operation returns what the document says of an operation, nil where it
+// passes it over.
+func (d document) operation(op Operation) *huma.Operation {
+	item := d.Paths[op.Path]
+	if item == nil {
+		return nil
+	}
+	return map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+		http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+	}[op.Method]
+}
+
+func (d document) describe(op Operation, o *huma.Operation) {
+	o.Description = op.Description
+	o.Tags = []string{tagOf(op.Path)}
+	delete(o.Responses, "default") // huma's
+	for _, p := range o.Parameters {
+		d.describeParameter(p)
+	}
+	if o.RequestBody != nil {
+		d.addExample(o.RequestBody.Content)
+	}
+	for _, answer := range o.Responses {
+		d.addExample(answer.Content)
+		for name, header := range answer.Headers {
+			describeField(name, header.Schema, false)
+			header.Description = header.Schema.Description
+		}
+	}
+	d.addProblems(op, o)
+	if op.describe != nil {
+		op.describe(o)
+	}
+	for _, answer := range o.Responses {
+		if answer.Headers == nil {
+			answer.Headers = map[string]*huma.Param{}
+		}
+		answer.Headers["X-Request-Id"] = &huma.Param{Ref: "#/components/headers/X-Request-Id"}
+	}
+}
+
+// tagOf returns the last word of a path that is no parameter.
+func tagOf(path string) string {
+	words := strings.Split(path, "/")
+	for i := len(words) - 1; i > 0; i-- {
+		if !strings.HasPrefix(words[i], "{") {
+			return words[i]
+		}
+	}
+	return ""
+}
+
+func (d document) uses(tag string) bool {
+	for path := range d.Paths {
+		if tagOf(path) == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// schemaName names a schema after its type: createAppInput's body is a
+// CreateAppRequest.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if base, ok := strings.CutSuffix(name, "InputBody"); ok {
+		return base + "Request"
+	}
+	if base, ok := strings.CutSuffix(name, "OutputBody"); ok {
+		return base + "Response"
+	}
+	return name
+}
+
+// OpenAPI returns the operations that serve the document of other operations,
+// as JSON and as YAML. They need no engine.
+func OpenAPI(operations ...Operation) []Operation {
+	document := func(r *http.Request) *huma.OpenAPI {
+		return Document(cmp.Or(requestOf(r.Context()).prefix, "/"), operations...)
+	}
+	return []Operation{
+		Static("openapi", "/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+			text, err := json.Marshal(document(r))
+			writeText(w, r, "application/json", text, err)
+		}),
+		Static("openapi", "/openapi.yaml", func(w http.ResponseWriter, r *http.Request) {
+			text, err := document(r).YAML()
+			writeText(w, r, "application/yaml", text, err) // RFC 9512
+		}),
+	}
+}
+
+// Static returns an operation of a handler that answers GET by itself. It is
+// no part of the document.
+func Static(name, path string, serve http.HandlerFunc) Operation {
+	op := Operation{Name: name, Method: http.MethodGet, Path: path}
+	op.add = func(routes huma.API, op Operation) {
+		routes.Adapter().Handle(&huma.Operation{Method: op.Method, Path: op.Path}, func(ctx huma.Context) {
+			r, w := humago.Unwrap(ctx)
+			serve(w, r)
+		})
+	}
+	return op
+}
+
+func writeText(w http.ResponseWriter, r *http.Request, mediaType string, text []byte, err error) {
+	if err != nil {
+		write(w, problem(r.Context(), "openapi", err))
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(text) // the client is gone: nobody to tell
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"chatapi/pkg/chat"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// field is what the document says of a field or parameter wherever it occurs.
+// The doc and example tags of a struct go before it.
+type field struct {
+	doc     string
+	example any
+	limit   func(*huma.Schema) // of package chat, in requests; nil for none
+}
+
+// fields are those that mean the same everywhere. The limits are in the
+// document alone: a client that breaks one learns it in package chat's words,
+// and not in huma's.
+var fields = map[string]field{
+	"app_token":      {doc: "The app's secret token", example: "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
+	"chat_number":    {doc: "The chat's number in its app", example: 1},
+	"message_number": {doc: "The message's number in its chat", example: 1},
+
+	"name":     {doc: "The app's name", example: "My app", limit: characters(1, chat.MaxName)},
+	"title":    {doc: "The chat's title, empty where it has none", example: "Kitchen", limit: characters(0, chat.MaxTitle)},
+	"body":     {doc: "The text", example: "Hello, the café opens at 9", limit: characters(1, chat.MaxBody)}, // bytes, which a schema cannot count
+	"sender":   {doc: "Who wrote it, in the client's words", example: "ada", limit: characters(0, chat.MaxSender)},
+	"query":    {doc: "What to search for", example: "cafe \"opens at\"", limit: characters(1, chat.MaxQuery)},
+	"metadata": {doc: "Keys and values of the client's own", example: map[string]string{"color": "green"}, limit: noEmptyKey},
+
+	"chat_count":    {doc: "Stored chats", example: 1},
+	"message_count": {doc: "Stored messages that are not deleted", example: 1},
+	"version":       {doc: "1 when created, one more with each edit", example: 1},
+	"created_at":    {doc: "When it was created", example: "2026-11-23T14:33:53.324Z"},
+	"updated_at":    {doc: "When it was last changed", example: "2026-11-23T14:33:53.324Z"},
+
+	"apps":       {doc: "The apps of this page"},
+	"chats":      {doc: "The chats of this page"},
+	"messages":   {doc: "The messages of this page"},
+	"data":       {doc: "The app"},
+	"highlights": {doc: "Where the body matches, in order"},
+	"start":      {doc: "The first matching character, counted from 0 in Unicode code points", example: 11},
+	"end":        {doc: "The character after the last matching one", example: 15},
+	"text":       {doc: "The matching text", example: "café"},
+	"errors":     {doc: "What is wrong, field by field"},
+
+	"after":  {doc: "Only items with a number above this", example: 1},
+	"before": {doc: "Only items with a number below this", example: 100},
+	"cursor": {example: "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
+
+	"reader":              {doc: "Whoever reads, in the client's words", example: "ada"},
+	"last_read":           {doc: "The highest message number read", example: 1},
+	"unread":              {doc: "Message numbers above last_read", example: 0},
+	"last_message_number": {doc: "The highest message number given out in the chat", example: 1},
+
+	"deleted_at": {doc: "When it was deleted", example: "2026-11-23T14:33:53.324Z"},
+
+	"ETag":     {doc: "The state of the resource, for If-Match and If-None-Match", example: `"1"`},
+	"Link":     {doc: "The next page (RFC 8288); absent on the last", example: `</api/v1/apps?cursor=ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz&limit=50>; rel="next"`},
+	"Location": {doc: "The path of what was created", example: "/api/v1/apps/ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
+}
+
+// characters is a text of least to most characters that is not blank where it
+// must have any.
+func characters(least, most int) func(*huma.Schema) {
+	return func(s *huma.Schema) {
+		s.MaxLength = &most
+		if least > 0 {
+			s.MinLength = &least
+			s.Pattern = `\S`
+		}
+	}
+}
+
+func noEmptyKey(s *huma.Schema) {
+	s.Extensions = map[string]any{"propertyNames": map[string]any{"minLength": 1}}
+}
+
+// describeSchemas completes the schemas of bodies.
+func (d document) describeSchemas() {
+	schemas := d.Components.Schemas.Map()
+	delete(schemas, "ErrorModel") // huma's own errors, which nobody gets
+	delete(schemas, "ErrorDetail")
+	for name, schema := range schemas {
+		for field, property := range schema.Properties {
+			property.Nullable = property.Nullable && property.Type != huma.TypeArray // lists are never null
+			describeField(field, property, strings.HasSuffix(name, "Request"))
+		}
+	}
+}
+
+func describeField(name string, s *huma.Schema, sent bool) {
+	known := fields[name]
+	if s.Description == "" && s.Ref == "" {
+		s.Description = known.doc
+	}
+	if len(s.Examples) == 0 && known.example != nil && s.Default == nil {
+		s.Examples = []any{known.example}
+	}
+	if sent && known.limit != nil {
+		known.limit(s)
+	}
+}
+
+func (d document) describeParameter(p *huma.Param) {
+	describeField(p.Name, p.Schema, true)
+	p.Description, p.Schema.Description = p.Schema.Description, ""
+	if p.Required && len(p.Schema.Examples) > 0 {
+		p.Example = p.Schema.Examples[0] // what a reader's first try is filled with
+	}
+}
+
+// addExample gives a body the example that the examples of its fields make.
+func (d document) addExample(content map[string]*huma.MediaType) {
+	for _, media := range content {
+		media.Example = d.example(media.Schema)
+	}
+}
+
+// example returns an example of a schema, nil where it has none. Fields
+// without an example are left out.
+func (d document) example(s *huma.Schema) any {
+	switch {
+	case s.Ref != "":
+		return d.example(d.Components.Schemas.SchemaFromRef(s.Ref))
+	case len(s.Examples) > 0:
+		return s.Examples[0]
+	case s.Type == huma.TypeArray:
+		if item := d.example(s.Items); item != nil {
+			return []any{item}
+		}
+	case s.Type == huma.TypeObject:
+		fields := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+			if field := d.example(s.Properties[name]); field != nil {
+				fields[name] = field
+			}
+		}
+		if len(fields) > 0 {
+			return fields
+		}
+	}
+	return nil
+}
+
+// linkCreates says at each create which operations its answer's number or
+// token can be used with.
+func (d document) linkCreates() {
+	for path, item := range d.Paths {
+		if item.Post == nil || item.Post.Responses["201"] == nil {
+			continue
+		}
+		made := d.made(path)
+		if made == "" {
+			continue
+		}
+		links := map[string]*huma.Link{}
+		for target, other := range d.Paths {
+			if !strings.HasPrefix(target, path+"/{") || len(parametersOf(target)) > len(parametersOf(path))+1 {
+				continue
+			}
+			for _, o := range []*huma.Operation{other.Get, other.Post, other.Patch, other.Delete} {
+				if o != nil {
+					links[o.OperationID] = &huma.Link{OperationID: o.OperationID, Parameters: linkParameters(path, made, item.Post)}
+				}
+			}
+		}
+		item.Post.Responses["201"].Links = links
+	}
+}
+
+// made returns the parameter that a collection's items are told apart by,
+// such as chat_number.
+func (d document) made(collection string) string {
+	for path := range d.Paths {
+		rest, below := strings.CutPrefix(path, collection+"/{")
+		if below && strings.HasSuffix(rest, "}") && strings.Count(rest, "/") == 0 {
+			return strings.TrimSuffix(rest, "}")
+		}
+	}
+	return ""
+}
+
+// linkParameters are expressions of the OpenAPI specification, section 4.8.20.3.
+func linkParameters(path, made string, create *huma.Operation) map[string]any {
+	values := map[string]any{made: "$response.body#/" + made}
+	if create.OperationID == "create-app" {
+		values[made] = "$response.body#/data/" + made
+	}
+	for _, name := range parametersOf(path) {
+		values[name] = "$request.path." + name
+	}
+	return values
+}
+
+func parametersOf(path string) (names []string) {
+	for word := range strings.SplitSeq(path, "/") {
+		if strings.HasPrefix(word, "{") {
+			names = append(names, strings.Trim(word, "{}"))
+		}
+	}
+	return names
+}

@@ -21,6 +21,10 @@ test: ## run all tests that need nothing but Go
 	else echo "there is no C compiler here, so the tests run without the race detector"; fi; \
 	set -x; go test $$race ./...
 
+.PHONY: openapi
+openapi: ## write docs/openapi.yaml from the code, and from it the client
+	go run ./internal/generate
+
 .PHONY: test-engines
 test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
 	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // text is the body of every message but for its number: about as long as chat
@@ -110,43 +110,50 @@ func measureChatapi(ctx context.Context, server string, s settings) (r result, e
 		return r, err
 	}
 	defer func() { r.cpu = perRequest(p.stop(), r.requests) }()
-	c := setup{client.New("http://"+p.addr, 1)}
-	paths, err := c.createChats(ctx, s.chats)
+	a, err := newApp(ctx, "http://"+p.addr, s.chats)
 	if err != nil {
 		return r, err
 	}
+	paths := a.messages()
 	r, err = load(ctx, p.addr, s, func(n int64) []byte { return post(paths[n%int64(len(paths))], messageBody(n)) })
 	if err != nil {
 		return r, err
 	}
-	err = c.drain(ctx, paths, &r)
+	err = a.drain(ctx, &r)
 	return r, err
 }
 
-// setup asks the API for what is not measured.
-type setup struct{ *client.Client }
+// app is the app that messages go to. It asks the API for what is not measured.
+type app struct {
+	api   *client.Client
+	token string
+	chats []int64 // numbers
+}
 
-// createChats returns the paths of the messages of new chats.
-func (c setup) createChats(ctx context.Context, n int) (paths []string, err error) {
-	var app struct {
-		Data struct {
-			AppToken string `json:"app_token"`
-		} `json:"data"`
+func newApp(ctx context.Context, url string, chats int) (app, error) {
+	a := app{api: client.New(url)}
+	made, err := a.api.CreateApp(ctx, client.CreateAppRequest{Name: "bench"})
+	if err != nil {
+		return a, err
 	}
-	if err := c.Call(ctx, http.MethodPost, "/api/v1/apps", map[string]string{"name": "bench"}, &app); err != nil {
-		return nil, err
-	}
-	chats := "/api/v1/apps/" + app.Data.AppToken + "/chats"
-	for range n {
-		var made struct {
-			ChatNumber int64 `json:"chat_number"`
+	a.token = made.Data.AppToken
+	for range chats {
+		chat, err := a.api.CreateChat(ctx, a.token, client.CreateChatRequest{})
+		if err != nil {
+			return a, err
 		}
-		if err := c.Call(ctx, http.MethodPost, chats, struct{}{}, &made); err != nil {
-			return nil, err
-		}
-		paths = append(paths, fmt.Sprintf("%s/%d/messages", chats, made.ChatNumber))
+		a.chats = append(a.chats, chat.ChatNumber)
 	}
-	return paths, nil
+	return a, nil
+}
+
+// messages returns the paths to post messages to.
+func (a app) messages() []string {
+	paths := make([]string, len(a.chats))
+	for i, number := range a.chats {
+		paths[i] = fmt.Sprintf("/api/v1/apps/%s/chats/%d/messages", a.token, number)
+	}
+	return paths
 }
 
 // drainTimeout bounds the wait for rows and index.
@@ -154,55 +161,49 @@ const drainTimeout = 5 * time.Minute
 
 // drain waits until everything acknowledged is stored, and the last message of
 // every chat searchable.
-func (c setup) drain(ctx context.Context, paths []string, r *result) error {
+func (a app) drain(ctx context.Context, r *result) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	start := time.Now()
-	stored, err := c.stored(ctx, paths)
+	stored, err := a.stored(ctx)
 	r.storedAtEnd = stored
 	for err == nil && stored < int64(r.requests) {
 		time.Sleep(50 * time.Millisecond)
-		stored, err = c.stored(ctx, paths)
+		stored, err = a.stored(ctx)
 	}
 	r.storedAfter = time.Since(start)
-	for _, path := range paths {
+	for _, chat := range a.chats {
 		if err == nil {
-			err = c.waitSearchable(ctx, path)
+			err = a.waitSearchable(ctx, chat)
 		}
 	}
 	r.searchableAfter = time.Since(start)
 	return err
 }
 
-func (c setup) stored(ctx context.Context, paths []string) (sum int64, err error) {
-	for _, path := range paths {
-		var got struct {
-			MessageCount int64 `json:"message_count"`
-		}
-		if err := c.Call(ctx, http.MethodGet, strings.TrimSuffix(path, "/messages"), nil, &got); err != nil {
+func (a app) stored(ctx context.Context) (sum int64, err error) {
+	for _, number := range a.chats {
+		chat, err := a.api.GetChat(ctx, a.token, number)
+		if err != nil {
 			return 0, err
 		}
-		sum += got.MessageCount
+		sum += chat.MessageCount
 	}
 	return sum, nil
 }
 
 // waitSearchable waits until a search finds the newest message of a chat.
-func (c setup) waitSearchable(ctx context.Context, path string) error {
-	var newest, found struct {
-		Messages []struct {
-			Number int64 `json:"message_number"`
-		} `json:"messages"`
-	}
-	if err := c.Call(ctx, http.MethodGet, path+"?order=desc&limit=1", nil, &newest); err != nil || len(newest.Messages) == 0 {
+func (a app) waitSearchable(ctx context.Context, chat int64) error {
+	newest, err := a.api.ListMessages(ctx, a.token, chat, client.ListMessagesParams{Order: client.ListMessagesParamsOrderDesc, Limit: 1})
+	if err != nil || len(newest.Messages) == 0 {
 		return err
 	}
 	for {
-		err := c.Call(ctx, http.MethodPost, path+"/search", map[string]any{"query": "fox", "limit": 1}, &found)
+		found, err := a.api.SearchMessages(ctx, a.token, chat, client.SearchRequest{Query: "fox", Limit: 1})
 		if err != nil {
 			return err
 		}
-		if len(found.Messages) > 0 && found.Messages[0].Number == newest.Messages[0].Number {
+		if len(found.Messages) > 0 && found.Messages[0].MessageNumber == newest.Messages[0].MessageNumber {
 			return nil
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -18,8 +18,8 @@ import (
 	"syscall"
 	"time"
 
-	"chatapi/internal/client"
 	"chatapi/pkg/api"
+	"chatapi/pkg/client"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 )
@@ -54,7 +54,7 @@ func run(ctx context.Context, most int, paths []string) error {
 		return err
 	}
 	fmt.Printf("chatapi serves %s with its data in %s\n\n", url, data)
-	t := tour{api: client.New(url, posters), out: os.Stdout}
+	t := tour{api: client.New(url), out: os.Stdout}
 	if info, err := os.Stdout.Stat(); err == nil {
 		t.terminal = info.Mode()&os.ModeCharDevice != 0
 	}

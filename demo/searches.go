@@ -3,28 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode"
+
+	"chatapi/pkg/client"
 )
 
-// message is a message as a list or a search returns it.
-type message struct {
-	Number     int64  `json:"message_number"`
-	Body       string `json:"body"`
-	Highlights []struct {
-		Start int `json:"start"`
-		End   int `json:"end"`
-	} `json:"highlights"`
-}
-
-func (t *tour) search(ctx context.Context, chat int, query string) ([]message, error) {
-	var found struct {
-		Messages []message `json:"messages"`
+func (t *tour) search(ctx context.Context, chat int, query string) ([]client.FoundMessage, error) {
+	found, err := t.api.SearchMessages(ctx, t.token, number(chat), client.SearchRequest{Query: query, Limit: 200})
+	if err != nil {
+		return nil, err
 	}
-	err := t.api.Call(ctx, http.MethodPost, t.messages(chat)+"/search", fields{"query": query, "limit": 200}, &found)
-	return found.Messages, err
+	return found.Messages, nil
 }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
@@ -77,15 +68,15 @@ func longWord(entries []string) (longest string) {
 }
 
 // marked returns the surroundings of the first highlight, in brackets.
-func marked(m message) string {
+func marked(m client.FoundMessage) string {
 	body := []rune(m.Body)
 	if len(m.Highlights) == 0 {
 		return cut(m.Body, 50)
 	}
 	h := m.Highlights[0]
-	from, to := max(0, h.Start-20), min(len(body), h.End+20)
+	from, to := max(0, h.Start-20), min(int64(len(body)), h.End+20)
 	text := string(body[from:h.Start]) + "[" + string(body[h.Start:h.End]) + "]" + string(body[h.End:to])
-	return fmt.Sprintf("%d: %s", m.Number, strings.Join(strings.Fields(text), " "))
+	return fmt.Sprintf("%d: %s", m.MessageNumber, strings.Join(strings.Fields(text), " "))
 }
 
 func cut(text string, most int) string {

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -21,12 +20,10 @@ const posters = 16
 type tour struct {
 	api   *client.Client
 	out   io.Writer
-	chats string // path of the app's chats
+	token string // of the app; chat i of the texts has the number i+1
 
 	terminal bool // out is one
 }
-
-type fields map[string]any
 
 func (t *tour) run(ctx context.Context, chats []texts) error {
 	total := 0
@@ -52,27 +49,25 @@ func (t *tour) run(ctx context.Context, chats []texts) error {
 }
 
 func (t *tour) createApp(ctx context.Context) (string, error) {
-	var app struct {
-		Data struct {
-			AppToken string `json:"app_token"`
-		} `json:"data"`
+	app, err := t.api.CreateApp(ctx, client.CreateAppRequest{Name: "demo"})
+	if err != nil {
+		return "", err
 	}
-	err := t.api.Call(ctx, http.MethodPost, "/api/v1/apps", fields{"name": "demo"}, &app)
-	t.chats = "/api/v1/apps/" + app.Data.AppToken + "/chats"
-	return "token " + app.Data.AppToken, err
+	t.token = app.Data.AppToken
+	return "token " + t.token, nil
 }
 
 func (t *tour) createChats(ctx context.Context, chats []texts) (string, error) {
 	for _, c := range chats {
-		if err := t.api.Call(ctx, http.MethodPost, t.chats, fields{"title": c.title}, nil); err != nil {
+		if _, err := t.api.CreateChat(ctx, t.token, client.CreateChatRequest{Title: c.title}); err != nil {
 			return "", err
 		}
 	}
 	return fmt.Sprintf("numbers 1 to %d", len(chats)), nil
 }
 
-// messages returns the path of the messages of the i-th chat.
-func (t *tour) messages(i int) string { return fmt.Sprintf("%s/%d/messages", t.chats, i+1) }
+// number returns the number of the i-th chat.
+func number(i int) int64 { return int64(i) + 1 }
 
 func (t *tour) post(ctx context.Context, chats []texts, total int) (string, error) {
 	var posted atomic.Int64
@@ -85,7 +80,8 @@ func (t *tour) post(ctx context.Context, chats []texts, total int) (string, erro
 		for _, text := range c.entries {
 			all.Go(func() error {
 				defer posted.Add(1)
-				return t.api.Call(ctx, http.MethodPost, t.messages(i), fields{"body": text, "sender": c.title}, nil)
+				_, err := t.api.CreateMessage(ctx, t.token, number(i), client.CreateMessageRequest{Body: text, Sender: c.title})
+				return err
 			})
 		}
 	}
@@ -145,11 +141,11 @@ func until(ctx context.Context, done func(context.Context) (bool, error)) error 
 func (t *tour) waitStored(ctx context.Context, chats []texts, total int) (string, error) {
 	for i, c := range chats {
 		err := until(ctx, func(ctx context.Context) (bool, error) {
-			var chat struct {
-				MessageCount int `json:"message_count"`
+			chat, err := t.api.GetChat(ctx, t.token, number(i))
+			if err != nil {
+				return false, err
 			}
-			err := t.api.Call(ctx, http.MethodGet, fmt.Sprintf("%s/%d", t.chats, i+1), nil, &chat)
-			return chat.MessageCount == len(c.entries), err
+			return chat.MessageCount == int64(len(c.entries)), nil
 		})
 		if err != nil {
 			return "", err
@@ -170,10 +166,8 @@ func (t *tour) waitSearchable(ctx context.Context, chats []texts) (string, error
 }
 
 func (t *tour) waitForNewest(ctx context.Context, chat int, c texts) error {
-	var page struct {
-		Messages []message `json:"messages"`
-	}
-	if err := t.api.Call(ctx, http.MethodGet, t.messages(chat)+"?order=desc&limit=1", nil, &page); err != nil {
+	page, err := t.api.ListMessages(ctx, t.token, number(chat), client.ListMessagesParams{Order: client.ListMessagesParamsOrderDesc, Limit: 1})
+	if err != nil {
 		return err
 	}
 	newest := page.Messages[0] // a chat is made of at least one text
@@ -183,6 +177,6 @@ func (t *tour) waitForNewest(ctx context.Context, chat int, c texts) error {
 	}
 	return until(ctx, func(ctx context.Context) (bool, error) {
 		found, err := t.search(ctx, chat, words[0])
-		return len(found) > 0 && found[0].Number == newest.Number, err
+		return len(found) > 0 && found[0].MessageNumber == newest.MessageNumber, err
 	})
 }

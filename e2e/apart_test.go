@@ -9,7 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // apartCases are promise 8: no request with one app's token reads or changes

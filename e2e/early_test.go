@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // earlyCases are promise 4: a chat can be used as soon as its number is known.

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // wrong is a request that must get a problem.

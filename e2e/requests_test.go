@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -64,22 +64,20 @@ func (s *suite) want(ctx context.Context, status int, method, path, body string)
 
 // newApp creates an app and returns its path.
 func (s *suite) newApp(ctx context.Context) (path string, err error) {
-	a, err := s.want(ctx, http.StatusCreated, "POST", "/api/v1/apps", `{"name":"end to end"}`)
+	app, err := s.api.CreateApp(ctx, client.CreateAppRequest{Name: "end to end"})
 	if err != nil {
 		return "", err
 	}
-	data, _ := a.fields["data"].(map[string]any)
-	token, _ := data["app_token"].(string)
-	if token == "" {
-		return "", fmt.Errorf("create app: no app_token: %s", a.Text)
-	}
-	return "/api/v1/apps/" + token, nil
+	return "/api/v1/apps/" + app.Data.AppToken, nil
 }
 
 // newChat creates a chat and returns its path.
 func (s *suite) newChat(ctx context.Context, app string) (path string, err error) {
-	made, err := s.create(ctx, chatsOf(app), `{}`)
-	return itemPath(chatsOf(app), made.number), err
+	chat, err := s.api.CreateChat(ctx, tokenOf(app), client.CreateChatRequest{})
+	if err != nil {
+		return "", err
+	}
+	return itemPath(chatsOf(app), chat.ChatNumber), nil
 }
 
 // newAppAndChat creates both and returns the path of the chat.
@@ -96,6 +94,8 @@ func appOf(chat string) string {
 	app, _, _ := strings.Cut(chat, "/chats/")
 	return app
 }
+
+func tokenOf(app string) string { return strings.TrimPrefix(app, "/api/v1/apps/") }
 
 // collection is what numbers are given out in: the chats of an app or the
 // messages of a chat.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 
 	"github.com/google/go-cmp/cmp"
 )

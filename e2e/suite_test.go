@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"chatapi/e2e"
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // The parts of the suite, each a row of the runner's table. The one that stops
@@ -73,7 +73,7 @@ func newSuite(t *testing.T, part string) *suite {
 	return &suite{
 		part: part, target: os.Getenv("CHATAPI_E2E_TARGET"), base: base, scale: scale,
 		stop: os.Getenv("CHATAPI_E2E_STOP"), start: os.Getenv("CHATAPI_E2E_START"),
-		api: client.New(base, clients),
+		api: client.New(base),
 	}
 }
 

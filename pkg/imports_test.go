@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"sqs":             {"chat"},
 	"opensearch":      {"chat"},
 	"apigateway":      {},
+	"client":          {},
 	"function":        {},
 	"embedded":        {"chat", "embedded/search"},
 	"embedded/search": {"chat"},

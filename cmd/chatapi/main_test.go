@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 )
 
 // TestMain lets the test binary be the command, so that a test can kill it.
@@ -119,22 +119,12 @@ func start(t *testing.T, data string) server {
 	go func() { _, _ = io.Copy(io.Discard, stdout) }()
 	_, rest, _ := strings.Cut(line, "http://")
 	addr, _, _ := strings.Cut(rest, " ")
-	return server{process: process, api: client.New("http://"+addr, 16)}
+	return server{process: process, api: client.New("http://" + addr)}
 }
 
 func (s server) kill() {
 	_ = s.process.Process.Signal(syscall.SIGKILL)
 	_ = s.process.Wait()
-}
-
-type fields map[string]any
-
-type created struct {
-	ChatNumber    int64 `json:"chat_number"`
-	MessageNumber int64 `json:"message_number"`
-	Data          struct {
-		AppToken string `json:"app_token"`
-	} `json:"data"`
 }
 
 // acknowledged is what clients got a 201 for: message bodies by number.
@@ -162,26 +152,25 @@ func TestKill(t *testing.T) {
 	const chats, rounds, clients = 4, 3, 16
 	data := filepath.Join(t.TempDir(), "data")
 	s := start(t, data)
-	var app created
-	if err := s.api.Call(t.Context(), "POST", "/api/v1/apps", fields{"name": "kill"}, &app); err != nil {
+	app, err := s.api.CreateApp(t.Context(), client.CreateAppRequest{Name: "kill"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	path := "/api/v1/apps/" + app.Data.AppToken + "/chats"
+	token := app.Data.AppToken
 	acks := &acknowledged{highest: make([]int64, chats)}
 	for range chats {
-		var made created
-		if err := s.api.Call(t.Context(), "POST", path, fields{}, &made); err != nil {
+		if _, err := s.api.CreateChat(t.Context(), token, client.CreateChatRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		acks.messages = append(acks.messages, map[int64]string{})
 	}
 	for round := range rounds {
-		loadUntilKilled(t, s, path, acks, round, clients)
+		loadUntilKilled(t, s, token, acks, round, clients)
 		s = start(t, data)
 		for chat := range chats {
-			var made created
 			body := fmt.Sprintf("after kill %d", round)
-			if err := s.api.Call(t.Context(), "POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fields{"body": body}, &made); err != nil {
+			made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if made.MessageNumber <= acks.highest[chat] {
@@ -193,22 +182,22 @@ func TestKill(t *testing.T) {
 		}
 	}
 	for chat := range chats {
-		checkChat(t, s, fmt.Sprintf("%s/%d", path, chat+1), acks.messages[chat], acks.highest[chat])
+		checkChat(t, s, token, numberOf(chat), acks.messages[chat], acks.highest[chat])
 	}
 }
 
 // loadUntilKilled creates messages from many clients and kills the server in
 // the middle of it.
-func loadUntilKilled(t *testing.T, s server, path string, acks *acknowledged, round, clients int) {
+func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, round, clients int) {
 	t.Helper()
 	var load sync.WaitGroup
-	for client := range clients {
+	for worker := range clients {
 		load.Go(func() {
 			for i := 0; ; i++ {
-				chat := (client + i) % len(acks.messages)
-				body := fmt.Sprintf("r%dc%di%d", round, client, i)
-				var made created
-				if s.api.Call(t.Context(), "POST", fmt.Sprintf("%s/%d/messages", path, chat+1), fields{"body": body}, &made) != nil {
+				chat := (worker + i) % len(acks.messages)
+				body := fmt.Sprintf("r%dc%di%d", round, worker, i)
+				made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})
+				if err != nil {
 					return // killed
 				}
 				if err := acks.add(chat, made.MessageNumber, body); err != nil {
@@ -222,47 +211,48 @@ func loadUntilKilled(t *testing.T, s server, path string, acks *acknowledged, ro
 	load.Wait()
 }
 
+// numberOf returns the number of a chat by its place in acknowledged.
+func numberOf(chat int) int64 { return int64(chat) + 1 }
+
 // checkChat compares what is stored with what was acknowledged.
-func checkChat(t *testing.T, s server, path string, want map[int64]string, last int64) {
+func checkChat(t *testing.T, s server, token string, number int64, want map[int64]string, last int64) {
 	t.Helper()
+	name := fmt.Sprintf("chat %d", number)
 	if len(want) < 10 {
-		t.Fatalf("%s: only %d acknowledged messages: no load", path, len(want))
+		t.Fatalf("%s: only %d acknowledged messages: no load", name, len(want))
 	}
-	within(t, 20*time.Second, "the newest message of "+path+" is stored", func() bool {
-		return s.api.Call(t.Context(), "GET", fmt.Sprintf("%s/messages/%d", path, last), nil, nil) == nil
+	within(t, 20*time.Second, "the newest message of "+name+" is stored", func() bool {
+		_, err := s.api.GetMessage(t.Context(), token, number, last)
+		return err == nil
 	})
 	stored := map[int64]string{}
 	var after int64
 	for {
-		var page struct {
-			Messages []struct {
-				Number int64  `json:"message_number"`
-				Body   string `json:"body"`
-			} `json:"messages"`
-		}
-		if err := s.api.Call(t.Context(), "GET", fmt.Sprintf("%s/messages?limit=200&after=%d", path, after), nil, &page); err != nil {
+		page, err := s.api.ListMessages(t.Context(), token, number, client.ListMessagesParams{Limit: 200, After: after})
+		if err != nil {
 			t.Fatal(err)
 		}
 		if len(page.Messages) == 0 {
 			break
 		}
 		for _, m := range page.Messages {
-			stored[m.Number], after = m.Body, m.Number
+			stored[m.MessageNumber], after = m.Body, m.MessageNumber
 		}
 	}
-	for number, body := range want {
-		if stored[number] != body {
-			t.Errorf("%s: message %d is %q, acknowledged was %q", path, number, stored[number], body)
+	for n, body := range want {
+		if stored[n] != body {
+			t.Errorf("%s: message %d is %q, acknowledged was %q", name, n, stored[n], body)
 		}
 	}
-	var chat struct {
-		MessageCount int64 `json:"message_count"`
+	chat, err := s.api.GetChat(t.Context(), token, number)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := s.api.Call(t.Context(), "GET", path, nil, &chat); err != nil || chat.MessageCount != int64(len(stored)) {
-		t.Errorf("%s: message_count %d, %d are stored, %v", path, chat.MessageCount, len(stored), err)
+	if chat.MessageCount != int64(len(stored)) {
+		t.Errorf("%s: message_count %d, %d are stored", name, chat.MessageCount, len(stored))
 	}
-	within(t, 20*time.Second, "search finds every stored message of "+path, func() bool {
-		return s.countFound(t, path, "r0") == countWith(stored, "r0") && s.countFound(t, path, "after") == countWith(stored, "after")
+	within(t, 20*time.Second, "search finds every stored message of "+name, func() bool {
+		return s.countFound(t, token, number, "r0") == countWith(stored, "r0") && s.countFound(t, token, number, "after") == countWith(stored, "after")
 	})
 }
 
@@ -276,15 +266,12 @@ func countWith(stored map[int64]string, prefix string) (n int) {
 }
 
 // countFound counts the hits of a query over all pages.
-func (s server) countFound(t *testing.T, path, query string) (n int) {
+func (s server) countFound(t *testing.T, token string, chat int64, query string) (n int) {
 	t.Helper()
 	next := ""
 	for {
-		var page struct {
-			Messages []struct{} `json:"messages"`
-			Next     string     `json:"next"`
-		}
-		if err := s.api.Call(t.Context(), "POST", path+"/messages/search", fields{"query": query, "limit": 200, "next": next}, &page); err != nil {
+		page, err := s.api.SearchMessages(t.Context(), token, chat, client.SearchRequest{Query: query, Limit: 200, Next: next})
+		if err != nil {
 			t.Fatal(err)
 		}
 		n += len(page.Messages)

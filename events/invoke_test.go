@@ -32,6 +32,8 @@ func TestInvoke(t *testing.T) {
 		want     string
 	}{
 		{"health", status, `200 "status":"ok"`},
+		{"openapi", status, `200 "openapi":"3.1.0"`},
+		{"docs", status, `200 <div id="ui">`},
 		{"create-app", status, `201 "message":"App created successfully"`},
 		{"list-apps", status, `200 "apps":[`},
 		{"get-app", status, `200 "chat_count":0`},

@@ -17,6 +17,7 @@ import (
 var parts = map[string][]string{
 	"api":        {"chatapi/pkg/api", "github.com/danielgtaylor/huma/"},
 	"command":    {"chatapi/internal/", "github.com/spf13/"},
+	"docs":       {"chatapi/pkg/docs", "github.com/swaggest/"},
 	"dynamodb":   {"chatapi/pkg/dynamo", "github.com/aws/aws-sdk-go-v2/service/dynamodb"},
 	"embedded":   {"chatapi/pkg/embedded", "chatapi/pkg/local", "github.com/blevesearch/", "go.etcd.io/bbolt"},
 	"indexer":    {"chatapi/pkg/indexer"},
@@ -46,6 +47,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		"update-reader":   {"api", "dynamodb"},
 		"search-messages": {"api", "dynamodb", "opensearch"},
 		"health":          {"api", "dynamodb", "opensearch", "sqs"},
+		"openapi":         {"api"},
+		"docs":            {"api", "docs"},
 		"writer":          {"dynamodb", "writer"},
 		"indexer":         {"indexer", "opensearch", "sqs"}, // sqs for the dead letters
 	}

@@ -20,11 +20,12 @@ var allowed = map[string][]string{
 	"opensearch":      {"chat"},
 	"apigateway":      {},
 	"client":          {},
+	"docs":            {"api"},
 	"function":        {},
 	"embedded":        {"chat", "embedded/search"},
 	"embedded/search": {"chat"},
 	"chat/chattest":   {"chat"},
-	"local":           {"api", "chat", "indexer", "writer"},
+	"local":           {"api", "chat", "docs", "indexer", "writer"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -3,6 +3,8 @@ package api
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -146,36 +148,42 @@ func OpenAPI(operations ...Operation) []Operation {
 		return Document(cmp.Or(requestOf(r.Context()).prefix, "/"), operations...)
 	}
 	return []Operation{
-		Static("openapi", "/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		Static("openapi", "/openapi.json", func(w http.ResponseWriter, r *http.Request) error {
 			text, err := json.Marshal(document(r))
-			writeText(w, r, "application/json", text, err)
+			return writeDocument(w, "application/json", text, err)
 		}),
-		Static("openapi", "/openapi.yaml", func(w http.ResponseWriter, r *http.Request) {
+		Static("openapi", "/openapi.yaml", func(w http.ResponseWriter, r *http.Request) error {
 			text, err := document(r).YAML()
-			writeText(w, r, "application/yaml", text, err) // RFC 9512
+			return writeDocument(w, "application/yaml", text, err) // RFC 9512
 		}),
 	}
 }
 
-// Static returns an operation of a handler that answers GET by itself. It is
-// no part of the document.
-func Static(name, path string, serve http.HandlerFunc) Operation {
-	op := Operation{Name: name, Method: http.MethodGet, Path: path}
-	op.add = func(routes huma.API, op Operation) {
-		routes.Adapter().Handle(&huma.Operation{Method: op.Method, Path: op.Path}, func(ctx huma.Context) {
-			r, w := humago.Unwrap(ctx)
-			serve(w, r)
-		})
-	}
-	return op
-}
-
-func writeText(w http.ResponseWriter, r *http.Request, mediaType string, text []byte, err error) {
+func writeDocument(w http.ResponseWriter, mediaType string, text []byte, err error) error {
 	if err != nil {
-		write(w, problem(r.Context(), "openapi", err))
-		return
+		return fmt.Errorf("write the document: %w", err)
 	}
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(text) // the client is gone: nobody to tell
+	return nil
+}
+
+// ErrNoRoute is the error of a static operation that has nothing at a path.
+var ErrNoRoute = errors.New("there is no such route")
+
+// Static returns an operation of a handler that answers GET by itself, or
+// returns an error before it has written anything. It is no part of the
+// document.
+func Static(name, path string, serve func(http.ResponseWriter, *http.Request) error) Operation {
+	op := Operation{Name: name, Method: http.MethodGet, Path: path}
+	op.add = func(routes huma.API, op Operation) {
+		routes.Adapter().Handle(&huma.Operation{Method: op.Method, Path: op.Path}, func(ctx huma.Context) {
+			r, w := humago.Unwrap(ctx)
+			if err := serve(w, r); err != nil {
+				write(w, problem(r.Context(), op.Name, err))
+			}
+		})
+	}
+	return op
 }

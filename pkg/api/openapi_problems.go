@@ -80,6 +80,7 @@ func (d document) addProblems(op Operation, o *huma.Operation) {
 			answer.Headers["Retry-After"] = &huma.Param{Ref: "#/components/headers/Retry-After"}
 		}
 		examples := answer.Content[problemType].Examples
+		d.Components.Examples[p.Code] = &huma.Example{Summary: p.Detail, Value: p}
 		examples[p.Code] = &huma.Example{Ref: "#/components/examples/" + p.Code}
 		answer.Description = p.Title + ": " + codesAmong(examples)
 	}
@@ -113,7 +114,6 @@ func (d document) describeProblems() {
 	}
 	for _, p := range everyProblem() {
 		known[p.Code] = true
-		d.Components.Examples[p.Code] = &huma.Example{Summary: p.Detail, Value: p}
 	}
 	d.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	code := d.Components.Schemas.Map()["Problem"].Properties["code"]
@@ -122,7 +122,7 @@ func (d document) describeProblems() {
 	}
 }
 
-// everyProblem returns one problem of each code that an operation can answer
+// everyProblem returns a problem of each code that an operation can answer
 // with.
 func everyProblem() []*Problem {
 	all := slices.Concat(anyOperation, withBody, []*Problem{invalidField()})

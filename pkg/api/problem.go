@@ -46,6 +46,7 @@ var problems = []struct {
 	{chat.ErrNotStoredYet, http.StatusNotFound, "not_stored_yet", 1},
 	{chat.ErrMessageDeleted, http.StatusGone, "message_deleted", 0},
 	{chat.ErrVersionChanged, http.StatusPreconditionFailed, "version_changed", 0},
+	{ErrNoRoute, http.StatusNotFound, "route_not_found", 0},
 	{errMissingQuery, http.StatusBadRequest, "missing_query", 0},
 	{chat.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", 1},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "unavailable", 1},

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
+	"chatapi/pkg/docs"
 	"chatapi/pkg/indexer"
 	"chatapi/pkg/writer"
 )
@@ -65,13 +67,15 @@ func newStreamPoller(b Backend, log *slog.Logger) streamPoller {
 	}
 }
 
-// Handler returns the API over a backend.
+// Handler returns the API over a backend, its document, and the page that
+// shows it.
 func Handler(log *slog.Logger, b Backend) http.Handler {
-	return api.New(log, api.Operations(b.Ports,
+	operations := api.Operations(b.Ports,
 		api.Engine{Name: "store", Ping: b.Store.Ping},
 		api.Engine{Name: "queue", Ping: b.Queue.Ping},
 		api.Engine{Name: "index", Ping: b.Index.Ping},
-	)...)
+	)
+	return api.New(log, slices.Concat(operations, api.OpenAPI(operations...), docs.Operations())...)
 }
 
 func serveHTTP(ctx context.Context, log *slog.Logger, listener net.Listener, handler http.Handler) error {

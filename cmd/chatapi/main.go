@@ -21,7 +21,7 @@ func main() {
 
 // run returns the exit status of the command that the arguments name.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := cli.New()
+	root := cli.New(getenv)
 	root.AddCommand(serveCommand(getenv), setupCommand())
 	return cli.Run(ctx, root, args, stdin, stdout, stderr)
 }

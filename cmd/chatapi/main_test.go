@@ -55,7 +55,7 @@ func TestServeRefuses(t *testing.T) {
 		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "unknown flag: --port"},
 		{"an argument", []string{"serve", "here"}, 2, `no argument "here"`},
 		{"an unknown command", []string{"swerve"}, 2, `no command "swerve"`},
-		{"a command like another", []string{"serv"}, 2, "did you mean serve?"},
+		{"a command like another", []string{"serves"}, 2, "did you mean serve?"},
 		{"no command", nil, 2, "Usage:\n  chatapi [command]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,12 +20,16 @@ const (
 	statusUsage  = 2 // the command was called wrongly
 )
 
-// GroupServer is the group, in the program's help, of the commands that serve.
-const GroupServer = "server"
+// The groups of commands in the program's help.
+const (
+	GroupServer = "server"
+	groupChat   = "chat"
+	groupFiles  = "files"
+)
 
-// New returns the program's root command, on which the commands that serve
-// are added.
-func New() *cobra.Command {
+// New returns the program's root command with the commands that call the API;
+// those that serve it are to be added.
+func New(getenv func(string) string) *cobra.Command {
 	root := Group(&cobra.Command{
 		Use:   "chatapi",
 		Short: "A chat backend: apps hold chats, chats hold messages, messages are searched",
@@ -35,7 +39,16 @@ func New() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usagef("%w", err) })
 	// A command that only holds others is no way to call the program.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasSubCommands}}", 1))
-	root.AddGroup(&cobra.Group{ID: GroupServer, Title: "Serve the API:"})
+	root.AddGroup(
+		&cobra.Group{ID: GroupServer, Title: "Serve the API:"},
+		&cobra.Group{ID: groupChat, Title: "Use it:"},
+		&cobra.Group{ID: groupFiles, Title: "Move much of it:"},
+	)
+	r := &remote{getenv: getenv}
+	root.AddCommand(
+		r.appsCommand(), r.chatsCommand(), r.sendCommand(), r.editCommand(), r.deleteCommand(), r.tailCommand(), r.searchCommand(),
+		r.exportCommand(), r.importCommand(),
+	)
 	return root
 }
 

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"chatapi/pkg/client"
+
+	"github.com/spf13/cobra"
+)
+
+func (r *remote) chatsCommand() *cobra.Command {
+	cmd := Group(&cobra.Command{
+		Use:     "chats",
+		Short:   "Create, list, show and rename the chats of an app",
+		GroupID: groupChat,
+	})
+	cmd.AddCommand(r.chatsCreateCommand(), r.chatsListCommand(), r.chatsGetCommand(), r.chatsRenameCommand())
+	return cmd
+}
+
+func (r *remote) chatsCreateCommand() *cobra.Command {
+	var metadata metadataFlag
+	cmd := &cobra.Command{
+		Use:   "create [TITLE]",
+		Short: "Create a chat and print its number",
+		Example: `  chatapi chats create Kitchen
+  chatapi chats create 'Ticket 4711' --metadata customer=ada`,
+		Args:              between(0, "TITLE"),
+		ValidArgsFunction: completeNothing,
+	}
+	metadata.add(cmd.Flags())
+	return r.onApp(cmd, patient, func(ctx context.Context, s *session, args []string) error {
+		request := client.CreateChatRequest{Metadata: metadata.values}
+		if len(args) > 0 {
+			request.Title = args[0]
+		}
+		made, err := s.CreateChat(withKey(ctx, ""), s.token, request)
+		if err != nil {
+			return err
+		}
+		if s.out.json {
+			return s.out.object(made)
+		}
+		return s.out.line("%d", made.ChatNumber)
+	})
+}
+
+func (r *remote) chatsListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List chats, the newest first",
+		Example: `  chatapi chats list --limit 10
+  chatapi chats list --limit 0 --json | jq -r .title`,
+		Args: NoArgs,
+	}
+	limit := cmd.Flags().IntP("limit", "n", 50, "chats at `MOST`; 0 for all")
+	return r.onApp(cmd, brief, func(ctx context.Context, s *session, _ []string) error {
+		rows := [][]string{{"CHAT", "MESSAGES", "CREATED", "TITLE"}}
+		params := client.ListChatsParams{Order: "desc"}
+		for left := orAll(*limit); left > 0; {
+			params.Limit = int64(min(left, pageSize))
+			page, err := s.ListChats(ctx, s.token, params)
+			if err != nil {
+				return err
+			}
+			if s.out.json {
+				if err := each(s.out, page.Chats); err != nil {
+					return err
+				}
+			}
+			for _, c := range page.Chats {
+				rows = append(rows, []string{
+					strconv.FormatInt(c.ChatNumber, 10), strconv.FormatInt(c.MessageCount, 10), localTime(c.CreatedAt), inLine(c.Title),
+				})
+				params.Before = c.ChatNumber
+			}
+			if left -= len(page.Chats); page.Next == "" {
+				break
+			}
+		}
+		if s.out.json {
+			return nil
+		}
+		return s.out.table(rows...)
+	})
+}
+
+// orAll returns a limit, for which 0 is none.
+func orAll(limit int) int {
+	if limit == 0 {
+		return math.MaxInt
+	}
+	return limit
+}
+
+func (r *remote) chatsGetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "get CHAT",
+		Short:             "Show a chat",
+		Example:           `  chatapi chats get 1`,
+		Args:              exactly("CHAT"),
+		ValidArgsFunction: r.completeChats,
+	}
+	return r.onApp(cmd, brief, func(ctx context.Context, s *session, args []string) error {
+		chat, err := number("CHAT", args[0])
+		if err != nil {
+			return err
+		}
+		found, err := s.GetChat(ctx, s.token, chat)
+		if err != nil {
+			return err
+		}
+		return s.printChat(found)
+	})
+}
+
+func (r *remote) chatsRenameCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rename CHAT TITLE",
+		Short: "Give a chat another title",
+		Example: `  chatapi chats rename 1 'Kitchen and garden'
+  chatapi chats rename 1 ''`,
+		Args:              exactly("CHAT", "TITLE"),
+		ValidArgsFunction: r.completeChats,
+	}
+	return r.onApp(cmd, patient, func(ctx context.Context, s *session, args []string) error {
+		chat, err := number("CHAT", args[0])
+		if err != nil {
+			return err
+		}
+		changed, err := s.UpdateChat(ctx, s.token, chat, client.UpdateChatRequest{Title: &args[1]})
+		if err != nil {
+			return err
+		}
+		return s.printChat(changed)
+	})
+}
+
+func (s *session) printChat(c *client.Chat) error {
+	if s.out.json {
+		return s.out.object(c)
+	}
+	return s.out.table(append([][]string{
+		{"chat", strconv.FormatInt(c.ChatNumber, 10)},
+		{"title", inLine(c.Title)},
+		{"messages", strconv.FormatInt(c.MessageCount, 10)},
+		{"created", localTime(c.CreatedAt)},
+		{"changed", localTime(c.UpdatedAt)},
+	}, metadataRows(c.Metadata)...)...)
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
+	"chatapi/internal/follow"
+	"chatapi/pkg/client"
+
+	"github.com/spf13/cobra"
+)
+
+// The waits between polls of tail: the first after a message came, which
+// grows while nothing comes, and the longest.
+const (
+	firstPoll   = 200 * time.Millisecond
+	longestPoll = 3 * time.Second
+)
+
+func (r *remote) tailCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tail CHAT",
+		Short: "Show the last messages of a chat and follow it until Ctrl-C",
+		Long: `Show the last messages of a chat and those that come, until Ctrl-C, in the order
+of their numbers, each once.
+
+A message may be stored a moment after one with a higher number. Where a number
+is missing, what is above it waits for it, but not longer than --wait: a number
+may also stay unused.`,
+		Example: `  chatapi tail 1
+  chatapi tail 1 --lines 100 --follow=false
+  chatapi tail 1 --json | jq --unbuffered -r .body`,
+		Args:              exactly("CHAT"),
+		GroupID:           groupChat,
+		ValidArgsFunction: r.completeChats,
+	}
+	lines := cmd.Flags().IntP("lines", "n", 10, "begin with the `LAST` messages")
+	goOn := cmd.Flags().BoolP("follow", "f", true, "go on with the messages that come")
+	wait := cmd.Flags().Duration("wait", 10*time.Second, "how `LONG` a missing number holds up those above it")
+	return r.onApp(cmd, stubborn, func(ctx context.Context, s *session, args []string) error {
+		chat, err := number("CHAT", args[0])
+		if err != nil {
+			return err
+		}
+		if *lines < 0 || *lines > pageSize {
+			return Usagef("--lines is 0 to %d", pageSize)
+		}
+		after, err := s.before(ctx, chat, *lines)
+		if err != nil {
+			return err
+		}
+		err = s.tail(ctx, follow.New(s.messages(chat), after, *wait), *goOn)
+		if ctx.Err() != nil {
+			return nil // Ctrl-C is how a tail ends
+		}
+		return err
+	})
+}
+
+// before returns the number above which the last messages of a chat are.
+func (s *session) before(ctx context.Context, chat int64, last int) (int64, error) {
+	page, err := s.ListMessages(ctx, s.token, chat, client.ListMessagesParams{Limit: int64(max(last, 1)), Order: "desc"})
+	switch {
+	case err != nil:
+		return 0, err
+	case len(page.Messages) == 0:
+		return 0, nil
+	case last == 0:
+		return page.Messages[0].MessageNumber, nil
+	case len(page.Messages) < last:
+		return 0, nil
+	}
+	return page.Messages[last-1].MessageNumber - 1, nil
+}
+
+// messages is the list of a chat's messages.
+func (s *session) messages(chat int64) follow.List[client.ListedMessage] {
+	return func(ctx context.Context, after int64) (follow.Page[client.ListedMessage], error) {
+		page, err := s.ListMessages(ctx, s.token, chat, client.ListMessagesParams{Limit: pageSize, After: after})
+		if err != nil {
+			return follow.Page[client.ListedMessage]{}, err
+		}
+		found := follow.Page[client.ListedMessage]{More: page.Next != "", At: s.serverTime()}
+		for _, m := range page.Messages {
+			found.Rows = append(found.Rows, follow.Row[client.ListedMessage]{Number: m.MessageNumber, At: createdAt(m), Item: m})
+		}
+		return found, nil
+	}
+}
+
+// createdAt returns when a message was created, for a deleted one at the
+// latest.
+func createdAt(m client.ListedMessage) time.Time {
+	if !m.DeletedAt.IsZero() {
+		return m.DeletedAt
+	}
+	return m.CreatedAt
+}
+
+// tail prints the messages that a reader reads. While the server is gone it
+// waits for it to come back.
+func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedMessage], goOn bool) error {
+	poll := firstPoll
+	for {
+		rows, state, err := reader.Next(ctx)
+		if err != nil && !(goOn && passing(err)) {
+			return err
+		}
+		for _, row := range rows {
+			if err := s.printMessage(row.Item); err != nil {
+				return err
+			}
+		}
+		switch {
+		case state == follow.More:
+			poll = firstPoll
+			continue
+		case state == follow.Caught && !goOn:
+			return nil
+		case state == follow.Waiting || len(rows) > 0:
+			poll = firstPoll
+		default:
+			poll = min(poll*3/2, longestPoll)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// passing reports whether an error is the server's, which may pass.
+func passing(err error) bool {
+	var problem *client.Problem
+	var unsent *url.Error
+	return errors.As(err, &unsent) || errors.As(err, &problem) && (problem.Status >= 500 || problem.Status == 429)
+}
+
+func (s *session) printMessage(m client.ListedMessage) error {
+	if s.out.json {
+		return s.out.object(m)
+	}
+	return s.out.message(shown{
+		name: strconv.FormatInt(m.MessageNumber, 10), at: createdAt(m), sender: m.Sender, body: m.Body, deleted: !m.DeletedAt.IsZero(),
+	})
+}

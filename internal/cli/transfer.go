@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"chatapi/internal/follow"
+	"chatapi/internal/transfer"
+	"chatapi/pkg/chat"
+	"chatapi/pkg/client"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+const formatHelp = `Each line is a JSON object with a type. The app comes first, then each chat
+followed by its messages:
+
+  {"type":"app","name":…,"metadata":…}
+  {"type":"chat","chat_number":…,"title":…,"metadata":…}
+  {"type":"message","chat_number":…,"message_number":…,"body":…,"sender":…,"metadata":…}
+  {"type":"message","chat_number":…,"message_number":…,"deleted_at":…}
+
+created_at and updated_at stand there as well; the app's token does not.`
+
+func (r *remote) exportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write an app, its chats and their messages as JSON lines",
+		Long: "Write an app, its chats and their messages as JSON lines.\n\n" + formatHelp + `
+
+The chats and messages are those that were there when the export began. A number
+that is missing among new messages may be on its way; --wait is how long the
+export waits for it.`,
+		Example: `  chatapi export > backup.jsonl
+  chatapi export --chat 1 --chat 7 --output two-chats.jsonl
+  chatapi export | jq -r 'select(.type=="message") | .body'`,
+		Args:    NoArgs,
+		GroupID: groupFiles,
+	}
+	flags := cmd.Flags()
+	file := flags.StringP("output", "o", "", "write to `FILE`, which appears when it is complete")
+	only := flags.Int64Slice("chat", nil, "`NUMBER` of a chat to write; can be given more than once (default all)")
+	wait := flags.Duration("wait", 4*time.Minute, "how `LONG` to wait for a missing number; a writer that died is replaced in three minutes")
+	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
+	return r.onApp(cmd, stubborn, func(ctx context.Context, s *session, _ []string) error {
+		export := transfer.Export{Source: appLines{s}, Only: *only, Wait: *wait}
+		if *file == "" {
+			return export.Run(ctx, s.out.w)
+		}
+		return writeFile(*file, func(w io.Writer) error { return export.Run(ctx, w) })
+	})
+}
+
+// writeFile writes a file that is there whole or not at all.
+func writeFile(name string, write func(io.Writer) error) error {
+	part, err := os.OpenFile(name+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(part), part.Sync(), part.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(part.Name()))
+	}
+	return os.Rename(part.Name(), name)
+}
+
+func (r *remote) importCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Create the chats and messages of a file of JSON lines; goes on where it was stopped",
+		Long: `Create the chats and messages of a file of JSON lines, as export writes them:
+a new chat for each chat of the file, or all messages in one chat with --chat.
+With --chat a line needs no more than {"body":…}, and {"sender":…} if you like.
+
+` + formatHelp + `
+
+Each chat keeps the order of its messages; chats are imported side by side.
+Messages get new numbers and times. Deleted ones are left out, and the app is
+the one of CHATAPI_APP.
+
+An import that was stopped or killed goes on when it is run again, without loss
+and without doubles. What is done stands in FILE` + transfer.StateSuffix + `; remove that, and the
+file is new. The server remembers what was under way for 24 hours.`,
+		Example: `  chatapi import backup.jsonl
+  chatapi import --chat 1 messages.jsonl --concurrency 1`,
+		Args:    exactly("FILE"),
+		GroupID: groupFiles,
+	}
+	flags := cmd.Flags()
+	chat := flags.Int64("chat", 0, "`NUMBER` of a chat that all messages go to")
+	concurrency := flags.Int("concurrency", 8, "chats that are written to at a time")
+	late := flags.Bool("late", false, "go on with an import that stopped a day ago or longer, though some messages may come to be there twice")
+	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
+	r.onApp(cmd, stubborn, func(ctx context.Context, s *session, args []string) error {
+		if *concurrency < 1 {
+			return Usagef("--concurrency is a number from 1")
+		}
+		if *chat < 0 {
+			return Usagef("--chat is a number from 1")
+		}
+		bar := newBar(cmd.ErrOrStderr())
+		done, err := transfer.Import{
+			File: args[0], App: s.token, Target: appLines{s}, Chat: *chat, Concurrency: *concurrency, Late: *late,
+			Begin: bar.begin, Progress: bar.add,
+		}.Run(ctx)
+		bar.end()
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped after %s; the same command goes on", count(done.Before+done.Messages, "message"))
+		}
+		if err != nil {
+			return err
+		}
+		return s.printImport(done)
+	})
+	return cmd
+}
+
+func (s *session) printImport(done transfer.Summary) error {
+	if s.out.json {
+		return s.out.object(map[string]int64{
+			"messages": done.Messages, "before": done.Before, "chats": done.Chats, "deleted": done.Deleted,
+		})
+	}
+	text := fmt.Sprintf("imported %s, created %s", count(done.Messages, "message"), count(done.Chats, "chat"))
+	if done.Before > 0 {
+		text += fmt.Sprintf("; %s imported before", count(done.Before, "message"))
+	}
+	if done.Deleted > 0 {
+		text += fmt.Sprintf("; %s left out as deleted", count(done.Deleted, "message"))
+	}
+	return s.out.line("%s", text)
+}
+
+// count names a number of things.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// bar is a progress bar on a terminal, and nothing elsewhere.
+type bar struct {
+	w     io.Writer
+	shown *progressbar.ProgressBar
+}
+
+func newBar(w io.Writer) *bar { return &bar{w: w} }
+
+func (b *bar) begin(messages int64) {
+	if !isTerminal(b.w) {
+		return
+	}
+	b.shown = progressbar.NewOptions64(messages,
+		progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription("messages"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("messages"),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
+	)
+}
+
+func (b *bar) add(messages int64) {
+	if b.shown != nil {
+		_ = b.shown.Add64(messages)
+	}
+}
+
+func (b *bar) end() {
+	if b.shown != nil {
+		_ = b.shown.Exit()
+	}
+}
+
+// appLines is an app as package transfer reads and writes it.
+type appLines struct{ s *session }
+
+func (a appLines) App(ctx context.Context) (transfer.Line, error) {
+	app, err := a.s.GetApp(ctx, a.s.token)
+	if err != nil {
+		return transfer.Line{}, err
+	}
+	return transfer.Line{
+		Type: transfer.TypeApp, Name: app.Name, Metadata: app.Metadata,
+		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt,
+	}, nil
+}
+
+func (a appLines) Chats(ctx context.Context, after int64) (follow.Page[transfer.Line], error) {
+	page, err := a.s.ListChats(ctx, a.s.token, client.ListChatsParams{Limit: pageSize, After: after})
+	if err != nil {
+		return follow.Page[transfer.Line]{}, err
+	}
+	found := follow.Page[transfer.Line]{More: page.Next != "", At: a.s.serverTime()}
+	for _, c := range page.Chats {
+		found.Rows = append(found.Rows, follow.Row[transfer.Line]{Number: c.ChatNumber, At: c.CreatedAt, Item: transfer.Line{
+			Type: transfer.TypeChat, Chat: c.ChatNumber, Title: c.Title, Metadata: c.Metadata,
+			CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		}})
+	}
+	return found, nil
+}
+
+func (a appLines) NewestChat(ctx context.Context) (int64, error) {
+	page, err := a.s.ListChats(ctx, a.s.token, client.ListChatsParams{Limit: 1, Order: "desc"})
+	if err != nil || len(page.Chats) == 0 {
+		return 0, err
+	}
+	return page.Chats[0].ChatNumber, nil
+}
+
+func (a appLines) Messages(ctx context.Context, chat, after int64) (follow.Page[transfer.Line], error) {
+	page, err := a.s.messages(chat)(ctx, after)
+	found := follow.Page[transfer.Line]{More: page.More, At: page.At}
+	for _, row := range page.Rows {
+		m := row.Item
+		found.Rows = append(found.Rows, follow.Row[transfer.Line]{Number: row.Number, At: row.At, Item: transfer.Line{
+			Type: transfer.TypeMessage, Chat: chat, Message: m.MessageNumber, Body: m.Body, Sender: m.Sender,
+			Metadata: m.Metadata, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt, DeletedAt: m.DeletedAt,
+		}})
+	}
+	return found, err
+}
+
+func (a appLines) NewestMessage(ctx context.Context, chat int64) (int64, error) {
+	page, err := a.s.ListMessages(ctx, a.s.token, chat, client.ListMessagesParams{Limit: 1, Order: "desc"})
+	if err != nil || len(page.Messages) == 0 {
+		return 0, err
+	}
+	return page.Messages[0].MessageNumber, nil
+}
+
+func (a appLines) CreateChat(ctx context.Context, key, title string, metadata chat.Metadata) (int64, error) {
+	made, err := a.s.Client.CreateChat(withKey(ctx, key), a.s.token, client.CreateChatRequest{Title: title, Metadata: metadata})
+	if err != nil {
+		return 0, a.s.explain(err)
+	}
+	return made.ChatNumber, nil
+}
+
+func (a appLines) CreateMessage(ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata) (int64, error) {
+	made, err := a.s.Client.CreateMessage(withKey(ctx, key), a.s.token, chat, client.CreateMessageRequest{Body: body, Sender: sender, Metadata: metadata})
+	if err != nil {
+		return 0, a.s.explain(err)
+	}
+	return made.MessageNumber, nil
+}

@@ -1,0 +1,200 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"chatapi/internal/transfer"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fill gives an app two chats with messages, one of which is deleted.
+func fill(t *testing.T, sh shell) {
+	t.Helper()
+	sh.must("chats", "create", "Kitchen <1>", "--metadata", "floor=1")
+	sh.must("chats", "create")
+	sh.must("send", "1", "Hello, the café opens at 9 🎉", "--sender", "ada")
+	sh.must("send", "1", "to be deleted")
+	sh.must("send", "1", "two\nlines & \"more\"\u2028", "--metadata", "k=v", "--metadata", "empty=")
+	sh.must("send", "2", "x", "--sender", "bob")
+	settle(sh)
+	eventually(t, "all is stored", func() bool {
+		return strings.Count(sh.must("tail", "1", "-f=false", "--json"), "\n") == 3 &&
+			strings.Count(sh.must("tail", "2", "-f=false", "--json"), "\n") == 1
+	})
+	sh.must("delete", "1", "2")
+}
+
+// another returns a shell of a new app on the same server.
+func (sh shell) another() shell {
+	_, token, _ := strings.Cut(sh.must("apps", "create", "Copy"), "=")
+	return sh.with("CHATAPI_APP", strings.Trim(token, "'\n"))
+}
+
+func TestExport(t *testing.T) {
+	sh := newShell(t)
+	empty := sh.must("export")
+	if same(empty) != `{"type":"app","name":"Café","created_at":"…","updated_at":"…"}`+"\n" {
+		t.Errorf("an empty app is %s", empty)
+	}
+	fill(t, sh)
+	const whole = `{"type":"app","name":"Café","created_at":"…","updated_at":"…"}
+{"type":"chat","title":"Kitchen <1>","chat_number":1,"metadata":{"floor":"1"},"created_at":"…","updated_at":"…"}
+{"type":"message","chat_number":1,"message_number":1,"body":"Hello, the café opens at 9 🎉","sender":"ada","created_at":"…","updated_at":"…"}
+{"type":"message","chat_number":1,"message_number":2,"deleted_at":"…"}
+{"type":"message","chat_number":1,"message_number":3,"body":"two\nlines & \"more\"\u2028","metadata":{"empty":"","k":"v"},"created_at":"…","updated_at":"…"}
+{"type":"chat","chat_number":2,"created_at":"…","updated_at":"…"}
+{"type":"message","chat_number":2,"message_number":1,"body":"x","sender":"bob","created_at":"…","updated_at":"…"}
+`
+	if diff := cmp.Diff(whole, same(sh.must("export"))); diff != "" {
+		t.Errorf("want (-) and got (+):\n%s", diff)
+	}
+	file := filepath.Join(t.TempDir(), "out.jsonl")
+	sh.must("export", "--output", file, "--chat", "2")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.SplitAfter(whole, "\n")
+	if diff := cmp.Diff(all[0]+all[5]+all[6], same(string(text))); diff != "" {
+		t.Errorf("want (-) and got (+):\n%s", diff)
+	}
+	if got := sh.run("", "export", "--chat", "7", "--output", file+"2"); got.Status != 1 || got.Stderr != "chatapi: the app has no chat 7\n" {
+		t.Errorf("%+v", got)
+	}
+	left, err := os.ReadDir(filepath.Dir(file))
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestExportWhileMessagesArrive holds that each chat is exported without a gap
+// up to at least what was there when the export began.
+func TestExportWhileMessagesArrive(t *testing.T) {
+	sh := newShell(t)
+	sh.must("chats", "create")
+	sh.must("chats", "create")
+	ctx, stop := context.WithCancel(t.Context())
+	var senders sync.WaitGroup
+	for chat := range 2 {
+		for range 2 {
+			senders.Go(func() {
+				for ctx.Err() == nil {
+					sh.must("send", fmt.Sprint(chat+1), "again")
+				}
+			})
+		}
+	}
+	defer senders.Wait()
+	defer stop()
+	for range 5 {
+		time.Sleep(100 * time.Millisecond)
+		var there [3]int64
+		for chat := 1; chat <= 2; chat++ {
+			if n := numbers(t, sh.must("tail", fmt.Sprint(chat), "-f=false", "-n", "1", "--json")); len(n) > 0 {
+				there[chat] = n[len(n)-1]
+			}
+		}
+		var last [3]int64
+		for _, l := range parse(t, sh.must("export")) {
+			if l.Type != "message" {
+				continue
+			}
+			if l.Message != last[l.Chat]+1 {
+				t.Fatalf("chat %d: message %d after %d", l.Chat, l.Message, last[l.Chat])
+			}
+			last[l.Chat] = l.Message
+		}
+		if last[1] < there[1] || last[2] < there[2] {
+			t.Errorf("exported up to %v, %v was there before", last, there)
+		}
+	}
+}
+
+func parse(t *testing.T, text string) (all []transfer.Line) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var l transfer.Line
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// essence is what an import keeps of lines: what was written, by whom, in which
+// order, but neither numbers nor times nor what was deleted.
+func essence(lines []transfer.Line) (kept []string) {
+	for _, l := range lines {
+		switch {
+		case !l.DeletedAt.IsZero() || l.Type == "app":
+		case l.Type == "chat":
+			kept = append(kept, fmt.Sprintf("chat %q %v", l.Title, l.Metadata))
+		default:
+			kept = append(kept, fmt.Sprintf("message %q by %q %v", l.Body, l.Sender, l.Metadata))
+		}
+	}
+	return kept
+}
+
+func TestExportImportExport(t *testing.T) {
+	sh := newShell(t)
+	fill(t, sh)
+	file := filepath.Join(t.TempDir(), "app.jsonl")
+	sh.must("export", "--output", file)
+	copied := sh.another()
+	for _, tt := range []struct {
+		name string
+		args []string
+		want said
+	}{
+		{"the first time", nil, said{Stdout: "imported 3 messages, created 2 chats; 1 message left out as deleted\n"}},
+		{"again", nil, said{Stdout: "imported 0 messages, created 0 chats; 3 messages imported before; 1 message left out as deleted\n"}},
+		{"again as JSON", []string{"--json"}, said{Stdout: `{"before":3,"chats":0,"deleted":1,"messages":0}` + "\n"}},
+		{"to a chat", []string{"--chat", "1"}, said{Status: 1, Stderr: "chatapi: " + file + ".import is the state of an import that was begun, but it had another --chat; move it away to begin a new import\n"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, copied.run("", append([]string{"import", file}, tt.args...)...)); diff != "" {
+				t.Errorf("want (-) and got (+):\n%s", diff)
+			}
+		})
+	}
+	want := essence(parse(t, sh.must("export")))
+	eventually(t, "all is stored", func() bool { return len(essence(parse(t, copied.must("export")))) == len(want) })
+	if diff := cmp.Diff(want, essence(parse(t, copied.must("export")))); diff != "" {
+		t.Errorf("exported (-) and imported (+):\n%s", diff)
+	}
+}
+
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	sh := newShell(t)
+	file := filepath.Join(t.TempDir(), "in.jsonl")
+	if err := os.WriteFile(file, []byte("{\"body\":\"a\"}\n{\"body\":\"\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"a file that is not there", []string{file + "x"}, "chatapi: open " + file + "x: no such file or directory\n"},
+		{"a message that cannot be", []string{file, "--chat", "1"}, "chatapi: " + file + ": line 2: body must have 1 to 16384 bytes of UTF-8 and not be blank\n"},
+		{"no chat", []string{file}, "chatapi: " + file + ": line 1: the message has no chat_number; --chat N imports all messages to one chat\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := said{Status: 1, Stderr: tt.says}
+			if diff := cmp.Diff(want, sh.run("", append([]string{"import"}, tt.args...)...)); diff != "" {
+				t.Errorf("want (-) and got (+):\n%s", diff)
+			}
+		})
+	}
+}

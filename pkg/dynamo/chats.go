@@ -82,7 +82,7 @@ func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error
 // countChats returns the update of an app's count of chats; it is refused
 // where the app is not there.
 func (s *Store) countChats(appToken string, added int) (*types.Update, error) {
-	update := expression.Add(expression.Name("chat_count"), expression.Value(added))
+	update := countBy("chat_count", added)
 	condition := expression.AttributeExists(expression.Name("app_token"))
 	return newUpdate(s.tables.Apps, appKey(appToken), expression.NewBuilder().WithUpdate(update).WithCondition(condition))
 }

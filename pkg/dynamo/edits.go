@@ -227,16 +227,10 @@ func (s *Store) update(ctx context.Context, table string, key item, changes expr
 	if err != nil {
 		return false, err
 	}
-	out, err := s.updateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                           built.TableName,
-		Key:                                 built.Key,
-		UpdateExpression:                    built.UpdateExpression,
-		ConditionExpression:                 built.ConditionExpression,
-		ExpressionAttributeNames:            built.ExpressionAttributeNames,
-		ExpressionAttributeValues:           built.ExpressionAttributeValues,
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	input := inputOf(built)
+	input.ReturnValues = types.ReturnValueAllNew
+	input.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	out, err := s.updateItem(ctx, input)
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
 		found, err := s.foundByCheck(ctx, table, key, failed.Item, row)

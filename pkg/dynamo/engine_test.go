@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 )
@@ -35,11 +38,22 @@ func engine(t *testing.T) aws.Config {
 	return cfg
 }
 
+// newTables returns names of tables that no other test has.
+func newTables(t *testing.T) dynamo.Tables {
+	t.Helper()
+	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
+	return dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters", Readers: run + "Readers"}
+}
+
 // newStore returns a store on new tables.
 func newStore(t *testing.T, cfg aws.Config) *dynamo.Store {
 	t.Helper()
-	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
-	store := dynamo.New(cfg, dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters", Readers: run + "Readers"})
+	return newStoreOn(t, cfg, newTables(t))
+}
+
+func newStoreOn(t *testing.T, cfg aws.Config, tables dynamo.Tables) *dynamo.Store {
+	t.Helper()
+	store := dynamo.New(cfg, tables)
 	for range 2 { // again is no change
 		if err := store.CreateTables(t.Context()); err != nil {
 			t.Fatalf("create tables: %v", err)
@@ -57,6 +71,51 @@ func TestReadersOnDynamoDBLocal(t *testing.T) {
 		store := newStore(t, engine(t))
 		return store, store
 	})
+}
+
+func TestScannerOnDynamoDBLocal(t *testing.T) {
+	chattest.Scanner(t, func(t *testing.T) (chat.Store, chat.Scanner) {
+		store := newStore(t, engine(t))
+		return store, store
+	})
+}
+
+func TestAuditorOnDynamoDBLocal(t *testing.T) {
+	cfg := engine(t)
+	client := dynamodb.NewFromConfig(cfg)
+	tables := newTables(t)
+	store := newStoreOn(t, cfg, tables)
+	chattest.Auditor(t, func(t *testing.T) chattest.AuditorUnderTest {
+		return chattest.AuditorUnderTest{
+			Store:   store,
+			Auditor: store,
+			AddToCount: func(ctx context.Context, id chat.ChatID, n int64) error {
+				table, count := tables.Chats, "message_count"
+				key := attributes{"app_token": text(id.AppToken), "chat_number": number(id.Number)}
+				if id.Number == 0 {
+					table, count = tables.Apps, "chat_count"
+					delete(key, "chat_number")
+				}
+				_, err := client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+					TableName: &table, Key: key, UpdateExpression: aws.String("ADD " + count + " :n"),
+					ExpressionAttributeValues: attributes{":n": number(n)},
+				})
+				return err
+			},
+			RemoveCounter: func(ctx context.Context, id chat.ChatID) error {
+				_, err := client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &tables.Counters, Key: attributes{"counter": text(id.String())}})
+				return err
+			},
+		}
+	})
+}
+
+type attributes = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
 // TestCalls holds what each operation costs: these calls are what a client
@@ -113,6 +172,11 @@ func TestCalls(t *testing.T) {
 		{"store 90 and 9 messages more", func() error { return store.StoreMessages(ctx, id, messages) }, "TransactWriteItems TransactWriteItems TransactWriteItems"},
 		{"read message", func() error { _, err := store.Message(ctx, id, 1); return err }, "GetItem"},
 		{"list messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query"},
+		{"scan messages", func() error { _, _, err := store.ScanMessages(ctx, "", 500); return err }, "Scan"},
+		{"read counter", func() error { _, _, err := store.Counter(ctx, id); return err }, "GetItem"},
+		{"raise counter", func() error { return store.RaiseCounter(ctx, id, 100) }, "UpdateItem"},
+		{"count messages", func() error { _, err := store.TallyMessages(ctx, id); return err }, "GetItem Query GetItem"},
+		{"repair a right count", func() error { _, err := store.RepairMessageCount(ctx, id); return err }, "GetItem Query GetItem"},
 		{"find chat", func() error { return store.FindChat(ctx, id) }, "GetItem"},
 		{"read how far a reader is", func() error { _, err := store.ReadState(ctx, id, "ada"); return err }, "BatchGetItem"},
 		{"mark read", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem UpdateItem"},

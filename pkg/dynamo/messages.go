@@ -33,7 +33,7 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 }
 
 func (s *Store) countMessages(id chat.ChatID, added int) (*types.Update, error) {
-	update := expression.Add(expression.Name("message_count"), expression.Value(added))
+	update := countBy("message_count", added)
 	return newUpdate(s.tables.Chats, chatKey(id), expression.NewBuilder().WithUpdate(update))
 }
 

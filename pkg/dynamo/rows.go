@@ -13,7 +13,11 @@ import (
 // item is a row, or the key of one, as DynamoDB takes it.
 type item = map[string]types.AttributeValue
 
-// appRow is a row of the Apps table.
+// countChanges is the attribute of an app's and of a chat's row that says how
+// often the count in it has changed. A row whose count never did has none.
+const countChanges = "count_changes"
+
+// appRow is a row of the Apps table. It also has count_changes.
 type appRow struct {
 	AppToken  string        `dynamodbav:"app_token"`
 	Name      string        `dynamodbav:"name"`
@@ -35,8 +39,8 @@ func (r appRow) app() chat.App {
 	}
 }
 
-// chatRow is a row of the Chats table. While only messages of the chat are
-// stored it has its key and message_count and nothing else.
+// chatRow is a row of the Chats table. It also has count_changes. While only
+// messages of the chat are stored it has its key and the count and nothing else.
 type chatRow struct {
 	AppToken     string        `dynamodbav:"app_token"`
 	ChatNumber   int64         `dynamodbav:"chat_number"`

@@ -1,5 +1,5 @@
 // Package dynamo implements the ports chat.Store and chat.Readers on Amazon
-// DynamoDB.
+// DynamoDB, and those that check and rebuild: chat.Scanner and chat.Auditor.
 //
 // Where each thing is:
 //
@@ -9,6 +9,8 @@
 //	apps.go chats.go messages.go    the other methods of chat.Store
 //	readers.go    chat.Readers
 //	page.go       pages of a query
+//	scan.go       all messages
+//	tally.go      counts compared with what they count, and mended
 //	stream*.go    the stream of changes, for a consumer on one machine
 //	transact.go   rows and their count in one transaction
 //	errors.go     which errors may pass

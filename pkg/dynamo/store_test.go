@@ -182,9 +182,7 @@ func (a *answers) tried() (all []tried) {
 				numbers = append(numbers, fmt.Sprint(item.Put.Item["message_number"]["N"]))
 				continue
 			}
-			for _, value := range item.Update.ExpressionAttributeValues {
-				one.added = value["N"]
-			}
+			one.added = item.Update.ExpressionAttributeValues[":0"]["N"] // :1 numbers the change
 		}
 		one.rows = strings.Join(numbers, " ")
 		all = append(all, one)

@@ -150,6 +150,14 @@ func waitToTry(ctx context.Context, tries int) error {
 	}
 }
 
+// countBy returns the change of a count. It is numbered, so that whoever
+// counted the rows can tell whether the count changed meanwhile.
+func countBy(count string, added int) expression.UpdateBuilder {
+	return expression.
+		Add(expression.Name(count), expression.Value(added)).
+		Add(expression.Name(countChanges), expression.Value(1))
+}
+
 // distinct returns the items with different numbers, the first of each: a
 // transaction may name a row only once.
 func distinct[Item any](items []Item, number func(Item) int64) []Item {

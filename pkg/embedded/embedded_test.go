@@ -37,6 +37,18 @@ func TestReaders(t *testing.T) {
 	chattest.Readers(t, func(*testing.T) (chat.Store, chat.Readers) { return b.Store, b.Store })
 }
 
+func TestScanner(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	chattest.Scanner(t, func(*testing.T) (chat.Store, chat.Scanner) { return b.Store, b.Store })
+}
+
+func TestAuditor(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	chattest.Auditor(t, func(*testing.T) chattest.AuditorUnderTest {
+		return chattest.AuditorUnderTest{Store: b.Store, Auditor: b.Store, AddToCount: b.Store.AddToCount, RemoveCounter: b.Store.RemoveCounter}
+	})
+}
+
 func TestQueue(t *testing.T) {
 	chattest.Queue(t, func(t *testing.T) chattest.QueueUnderTest {
 		b := open(t, t.TempDir(), embedded.Options{Visibility: time.Second})

@@ -3,10 +3,41 @@ package embedded
 import (
 	"context"
 
+	"chatapi/pkg/chat"
+
 	"go.etcd.io/bbolt"
 )
 
 // SendRaw puts any body into the queue, which no client of the package can.
 func (q *Queue) SendRaw(ctx context.Context, body string) error {
 	return q.append(ctx, body, func(*bbolt.Tx) error { return nil })
+}
+
+// AddToCount adds to a count and to nothing else.
+func (s *Store) AddToCount(ctx context.Context, id chat.ChatID, n int64) error {
+	return s.commit(ctx, func(tx *bbolt.Tx) error {
+		if id.Number == 0 {
+			var app chat.App
+			if _, err := get(tx.Bucket(bucketApps), []byte(id.AppToken), &app); err != nil {
+				return err
+			}
+			app.ChatCount += n
+			return put(tx.Bucket(bucketApps), []byte(id.AppToken), app)
+		}
+		var c chat.Chat
+		if _, err := get(tx.Bucket(bucketChats), chatKey(id), &c); err != nil {
+			return err
+		}
+		c.MessageCount += n
+		return put(tx.Bucket(bucketChats), chatKey(id), c)
+	})
+}
+
+// RemoveCounter removes a counter from the file and from memory.
+func (s *Store) RemoveCounter(ctx context.Context, id chat.ChatID) error {
+	shard := s.numbers.shard(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	delete(shard.counters, id)
+	return s.commit(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(bucketCounters).Delete(counterKey(id)) })
 }

@@ -1,0 +1,239 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+var _ chat.Auditor = (*Store)(nil)
+
+// tallies is how often rows are counted where their count changes meanwhile.
+const tallies = 8
+
+// errMoving: a count changed each time while its rows were counted.
+var errMoving = fmt.Errorf("%w: the count changed %d times while its rows were counted", chat.ErrUnavailable, tallies)
+
+// Counter implements chat.Auditor with one call.
+func (s *Store) Counter(ctx context.Context, id chat.ChatID) (int64, bool, error) {
+	value, found, err := s.counter(ctx, counterName(id))
+	if err != nil {
+		return 0, false, failure("read counter", err)
+	}
+	return value, found, nil
+}
+
+func counterName(id chat.ChatID) string {
+	if id.Number == 0 {
+		return id.AppToken
+	}
+	return id.String()
+}
+
+// RaiseCounter implements chat.Auditor with one call of one write unit. A
+// number that is taken at the same time is above or below the raise, as
+// DynamoDB orders the two.
+func (s *Store) RaiseCounter(ctx context.Context, id chat.ChatID, value int64) error {
+	below := expression.AttributeNotExists(expression.Name("counter")).
+		Or(expression.Name("value").LessThan(expression.Value(value)))
+	update, err := newUpdate(s.tables.Counters, counterKey(counterName(id)), expression.NewBuilder().
+		WithUpdate(expression.Set(expression.Name("value"), expression.Value(value))).WithCondition(below))
+	if err != nil {
+		return fmt.Errorf("raise counter: %w", err)
+	}
+	if _, err := s.updateItem(ctx, inputOf(update)); err != nil && !conditionFailed(err) {
+		return failure("raise counter", err)
+	}
+	return nil
+}
+
+// TallyChats implements chat.Auditor with a read of the app's row before and
+// after a count of its chats, which reads them all.
+func (s *Store) TallyChats(ctx context.Context, appToken string) (chat.Tally, error) {
+	tally, _, err := s.tally(ctx, s.chatsOf(appToken))
+	return tally, whyNoTally("count chats", err)
+}
+
+// TallyMessages implements chat.Auditor with a read of the chat's row before
+// and after a count of its messages, which reads them all.
+func (s *Store) TallyMessages(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
+	tally, _, err := s.tally(ctx, s.messagesOf(id))
+	return tally, whyNoTally("count messages", err)
+}
+
+// RepairChatCount implements chat.Auditor with the calls of TallyChats and,
+// where the count is wrong, a write of one write unit for each KB of the app's
+// row.
+func (s *Store) RepairChatCount(ctx context.Context, appToken string) (chat.Tally, error) {
+	tally, err := s.repairCount(ctx, s.chatsOf(appToken))
+	return tally, whyNoTally("repair count of chats", err)
+}
+
+// RepairMessageCount implements chat.Auditor with the calls of TallyMessages
+// and, where the count is wrong, a write of one write unit for each KB of the
+// chat's row.
+func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
+	tally, err := s.repairCount(ctx, s.messagesOf(id))
+	return tally, whyNoTally("repair count of messages", err)
+}
+
+func whyNoTally(tried string, err error) error {
+	if err == nil || errors.Is(err, chat.ErrAppNotFound) {
+		return err
+	}
+	return failure(tried, err)
+}
+
+// counted is a count and where the rows are that it counts.
+type counted struct {
+	table  string // of the row that holds the count
+	key    item
+	count  string // the attribute
+	rows   *dynamodb.QueryInput
+	absent error // what to say where the row is not there, nil where it counts as 0
+	err    error // of building the query
+}
+
+func (s *Store) chatsOf(appToken string) counted {
+	rows, err := countQuery(s.tables.Chats, expression.Key("app_token").Equal(expression.Value(appToken)),
+		expression.AttributeExists(expression.Name("created_at")))
+	return counted{table: s.tables.Apps, key: appKey(appToken), count: "chat_count", rows: rows, absent: chat.ErrAppNotFound, err: err}
+}
+
+func (s *Store) messagesOf(id chat.ChatID) counted {
+	rows, err := countQuery(s.tables.Messages, expression.Key("chat").Equal(expression.Value(id.String())),
+		expression.AttributeNotExists(expression.Name("deleted_at")))
+	return counted{table: s.tables.Chats, key: chatKey(id), count: "message_count", rows: rows, err: err}
+}
+
+func countQuery(table string, parent expression.KeyConditionBuilder, which expression.ConditionBuilder) (*dynamodb.QueryInput, error) {
+	expr, err := expression.NewBuilder().WithKeyCondition(parent).WithFilter(which).Build()
+	if err != nil {
+		return nil, fmt.Errorf("build query: %w", err)
+	}
+	return &dynamodb.QueryInput{
+		TableName:                 &table,
+		KeyConditionExpression:    expr.KeyCondition(),
+		FilterExpression:          expr.Filter(),
+		ExpressionAttributeNames:  expr.Names(),
+		ExpressionAttributeValues: expr.Values(),
+		Select:                    types.SelectCount,
+		ConsistentRead:            aws.Bool(true),
+	}, nil
+}
+
+// kept is a count as its row holds it.
+type kept struct {
+	ChatCount    int64 `dynamodbav:"chat_count"`
+	MessageCount int64 `dynamodbav:"message_count"`
+	Changes      int64 `dynamodbav:"count_changes"`
+}
+
+func (k kept) count() int64 { return k.ChatCount + k.MessageCount } // a row has one of the two
+
+// tally compares a count with what it counts, and returns how often the count
+// had changed. Rows and their count change in one transaction, and each such
+// transaction numbers the change: where that number is the same before and
+// after the rows were counted, no row came or went between, and the two are of
+// one instant.
+func (s *Store) tally(ctx context.Context, c counted) (t chat.Tally, changes int64, err error) {
+	before, err := s.readCount(ctx, c)
+	for range tallies {
+		if err != nil {
+			return chat.Tally{}, 0, err
+		}
+		rows, err := s.countRows(ctx, c)
+		if err != nil {
+			return chat.Tally{}, 0, err
+		}
+		after, err := s.readCount(ctx, c)
+		if err != nil {
+			return chat.Tally{}, 0, err
+		}
+		if after.Changes == before.Changes {
+			return chat.Tally{Kept: after.count(), Counted: rows}, after.Changes, nil
+		}
+		before = after
+	}
+	return chat.Tally{}, 0, errMoving
+}
+
+// repairCount sets a count that is wrong to what it counts, on the condition
+// that no row came or went since the tally. It returns the first tally.
+func (s *Store) repairCount(ctx context.Context, c counted) (first chat.Tally, err error) {
+	for try := range tallies {
+		tally, changes, err := s.tally(ctx, c)
+		if err != nil {
+			return chat.Tally{}, err
+		}
+		if try == 0 {
+			first = tally
+		}
+		if tally.Right() {
+			return first, nil
+		}
+		if err := s.setCount(ctx, c, tally.Counted, changes); !conditionFailed(err) {
+			return first, err
+		}
+	}
+	return chat.Tally{}, errMoving
+}
+
+func (s *Store) setCount(ctx context.Context, c counted, rows, changes int64) error {
+	update := expression.
+		Set(expression.Name(c.count), expression.Value(rows)).
+		Add(expression.Name(countChanges), expression.Value(1))
+	same := expression.Name(countChanges).Equal(expression.Value(changes))
+	if changes == 0 {
+		same = expression.AttributeNotExists(expression.Name(countChanges))
+	}
+	set, err := newUpdate(c.table, c.key, expression.NewBuilder().WithUpdate(update).WithCondition(same))
+	if err != nil {
+		return err
+	}
+	_, err = s.updateItem(ctx, inputOf(set))
+	return err
+}
+
+func (s *Store) readCount(ctx context.Context, c counted) (k kept, err error) {
+	if c.err != nil {
+		return kept{}, c.err
+	}
+	found, err := s.get(ctx, c.table, c.key, &k)
+	if err == nil && !found {
+		err = c.absent
+	}
+	return k, err
+}
+
+func (s *Store) countRows(ctx context.Context, c counted) (rows int64, err error) {
+	for input := *c.rows; ; {
+		out, err := s.client.Query(ctx, &input)
+		if err != nil {
+			return 0, err
+		}
+		rows += int64(out.Count)
+		if input.ExclusiveStartKey = out.LastEvaluatedKey; len(out.LastEvaluatedKey) == 0 {
+			return rows, nil
+		}
+	}
+}
+
+// inputOf returns the update of a row as a call of its own.
+func inputOf(u *types.Update) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName:                 u.TableName,
+		Key:                       u.Key,
+		UpdateExpression:          u.UpdateExpression,
+		ConditionExpression:       u.ConditionExpression,
+		ExpressionAttributeNames:  u.ExpressionAttributeNames,
+		ExpressionAttributeValues: u.ExpressionAttributeValues,
+	}
+}

@@ -38,11 +38,11 @@ func routeCases(ctx context.Context, s *suite) ([]testCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	appRow := map[string]any{"app_token": token, "name": "end to end", "chat_count": 1.0, "created_at": aTime, "updated_at": aTime}
-	chatRow := map[string]any{"app_token": token, "chat_number": 1.0, "title": "Kitchen", "message_count": 1.0, "created_at": aTime, "updated_at": aTime}
+	appRow := map[string]any{"app_token": token, "name": "end to end", "chat_count": 1.0, "created_at": aTime, "updated_at": aTime, "version": 1.0}
+	chatRow := map[string]any{"app_token": token, "chat_number": 1.0, "title": "Kitchen", "message_count": 1.0, "created_at": aTime, "updated_at": aTime, "version": 1.0}
 	messageRow := map[string]any{
 		"app_token": token, "chat_number": 1.0, "message_number": 1.0, "body": "Hello, world", "sender": "ada",
-		"created_at": aTime, "updated_at": aTime,
+		"created_at": aTime, "updated_at": aTime, "version": 1.0,
 	}
 	return []testCase{
 		{"create-app", func(ctx context.Context) error { return s.createAppRoute(ctx) }},
@@ -134,7 +134,7 @@ func (s *suite) createAppRoute(ctx context.Context) error {
 	}
 	return wantSame(a, map[string]any{
 		"status": "success", "message": "App created successfully",
-		"data": map[string]any{"app_token": token, "name": "Ünïcode 🙂", "chat_count": 0.0, "created_at": aTime, "updated_at": aTime},
+		"data": map[string]any{"app_token": token, "name": "Ünïcode 🙂", "chat_count": 0.0, "created_at": aTime, "updated_at": aTime, "version": 1.0},
 	})
 }
 
@@ -149,7 +149,7 @@ func (s *suite) createChatRoute(ctx context.Context) error {
 	}
 	return wantSame(a, map[string]any{
 		"message": "Chat created successfully", "app_token": path.Base(app), "chat_number": 1.0,
-		"title": "Garden", "message_count": 0.0, "created_at": aTime, "updated_at": aTime,
+		"title": "Garden", "message_count": 0.0, "created_at": aTime, "updated_at": aTime, "version": 1.0,
 	})
 }
 
@@ -164,7 +164,7 @@ func (s *suite) createMessageRoute(ctx context.Context) error {
 	}
 	return wantSame(a, map[string]any{
 		"message": "Message created successfully", "app_token": path.Base(appOf(chat)), "chat_number": 1.0,
-		"message_number": 1.0, "body": "<b>&\"\\ 🙂", "sender": "ada", "created_at": aTime, "updated_at": aTime,
+		"message_number": 1.0, "body": "<b>&\"\\ 🙂", "sender": "ada", "created_at": aTime, "updated_at": aTime, "version": 1.0,
 	})
 }
 
@@ -191,7 +191,7 @@ func (s *suite) listAppsRoute(ctx context.Context) error {
 	token, _ := row["app_token"].(string)
 	name, _ := row["name"].(string)
 	_, counted := row["chat_count"].(float64)
-	if len(token) != 36 || name == "" || !counted || row["created_at"] == nil || row["updated_at"] == nil || len(row) != 5 {
+	if len(token) != 36 || name == "" || !counted || row["created_at"] == nil || row["updated_at"] == nil || row["version"] == nil {
 		return fmt.Errorf("app %v", row)
 	}
 	return nil

@@ -108,7 +108,7 @@ func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64,
 		case err != nil:
 			return failure("delete message", err)
 		case refused:
-			return s.whyNotDeleted(ctx, id, number)
+			return s.whyNotDeleted(ctx, id, number, canceled.CancellationReasons[0].Item)
 		case tries == maxTries:
 			return fmt.Errorf("delete message: %w after %d tries: %w", chat.ErrUnavailable, tries, canceled)
 		}
@@ -124,22 +124,29 @@ func (s *Store) buryMessage(id chat.ChatID, number int64, at time.Time, allowed 
 	changes := change(gone.UpdatedAt).
 		Set(expression.Name("deleted_at"), expression.Value(timestamp{gone.DeletedAt})).
 		Remove(expression.Name("body")).Remove(expression.Name("sender")).Remove(expression.Name("metadata"))
-	return newUpdate(s.tables.Messages, messageKey(id, number),
+	update, err := newUpdate(s.tables.Messages, messageKey(id, number),
 		expression.NewBuilder().WithUpdate(changes).WithCondition(ifAlive(allowed)))
+	if err != nil {
+		return nil, err
+	}
+	update.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	return update, nil
 }
 
-// whyNotDeleted tells why the condition of a delete failed: nil where the
-// message is deleted already.
-func (s *Store) whyNotDeleted(ctx context.Context, id chat.ChatID, number int64) error {
-	m, err := s.Message(ctx, id, number)
-	switch {
-	case err != nil:
-		return err
-	case m.Deleted():
-		return nil
-	default:
+// whyNotDeleted tells why the condition of a delete failed on a row, which is
+// empty where there was none: nil where the message is deleted already.
+func (s *Store) whyNotDeleted(ctx context.Context, id chat.ChatID, number int64, found item) error {
+	if len(found) == 0 {
+		return s.whyNoMessage(ctx, id, number)
+	}
+	var row messageRow
+	if err := decode(found, &row); err != nil {
+		return fmt.Errorf("delete message: %w", err)
+	}
+	if row.DeletedAt == nil {
 		return chat.ErrVersionChanged
 	}
+	return nil
 }
 
 // change returns the part of an edit that all rows share.
@@ -233,19 +240,23 @@ func (s *Store) update(ctx context.Context, table string, key item, changes expr
 	out, err := s.updateItem(ctx, input)
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		found, err := s.foundByCheck(ctx, table, key, failed.Item, row)
-		if err != nil {
+		if err := decode(failed.Item, row); err != nil {
 			return false, err
 		}
-		return found, errRefused
+		return len(failed.Item) > 0, errRefused
 	}
 	if err != nil {
 		return false, err
 	}
-	if err := attributevalue.UnmarshalMap(out.Attributes, row); err != nil {
-		return false, fmt.Errorf("decode row of %s: %w", table, err)
+	return true, decode(out.Attributes, row)
+}
+
+// decode reads a row into what row points to.
+func decode(values item, row any) error {
+	if err := attributevalue.UnmarshalMap(values, row); err != nil {
+		return fmt.Errorf("decode row: %w", err)
 	}
-	return true, nil
+	return nil
 }
 
 // updateItem updates an item, and tries again where a transaction holds it, as
@@ -261,16 +272,4 @@ func (s *Store) updateItem(ctx context.Context, input *dynamodb.UpdateItemInput)
 			return nil, err
 		}
 	}
-}
-
-// foundByCheck reads the row that a failed condition found. Where the answer
-// has none the row is read, because some emulators never return it.
-func (s *Store) foundByCheck(ctx context.Context, table string, key, old item, row any) (bool, error) {
-	if len(old) == 0 {
-		return s.get(ctx, table, key, row)
-	}
-	if err := attributevalue.UnmarshalMap(old, row); err != nil {
-		return false, fmt.Errorf("decode row of %s: %w", table, err)
-	}
-	return true, nil
 }

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"chatapi/internal/client"
+	"chatapi/pkg/client"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -3,7 +3,6 @@
 package dynamo_test
 
 import (
-	"crypto/rand"
 	"testing"
 
 	"chatapi/pkg/chat/chattest"
@@ -12,8 +11,8 @@ import (
 
 func TestStreamOnDynamoDBLocal(t *testing.T) {
 	chattest.Stream(t, func(t *testing.T) chattest.StreamUnderTest {
-		cfg, run := engine(t), rand.Text()
-		tables := dynamo.Tables{Apps: run + "-apps", Chats: run + "-chats", Messages: run + "-messages", Counters: run + "-counters"}
+		cfg := engine(t)
+		tables := newTables(t)
 		store := dynamo.New(cfg, tables)
 		if err := store.CreateTables(t.Context()); err != nil {
 			t.Fatalf("create tables: %v", err)

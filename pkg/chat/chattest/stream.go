@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func Stream(t *testing.T, open func(t *testing.T) StreamUnderTest) {
 	}{
 		{"a stored message is a change", readStored},
 		{"messages stored again are no change", readStoredAgain},
+		{"an edit and a delete are changes", readEdits},
 		{"apps and chats are no changes", readOnlyMessages},
 		{"what is not checkpointed is read again", readAgain},
 		{"what is checkpointed is read no more", readBehindCheckpoint},
@@ -102,6 +104,29 @@ func changed(changes []chat.Change) (messages []chat.Message) {
 
 // roughly is how exact the time of a change is: DynamoDB cuts it to the minute.
 const roughly = time.Minute + time.Second
+
+// readEdits: each change has the row as it was and as it is then, and what did
+// not change the row is no change.
+func readEdits(t *testing.T, s streamTest) {
+	id, messages := s.store(t, 1)
+	edit := chat.MessageEdit{Body: to("edited"), Metadata: &chat.Metadata{"k": "v"}, At: editedAt}
+	for range 2 {
+		if _, err := s.UpdateMessage(t.Context(), id, 1, edit, chat.Versions{1}); err != nil && !errors.Is(err, chat.ErrVersionChanged) {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := s.DeleteMessage(t.Context(), id, 1, editedAt, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changes := s.readAll(t, 3)
+	second := edit.Apply(messages[0])
+	wantEqual(t, changed(changes), []chat.Message{messages[0], second, second.Tombstone(editedAt)})
+	for i, c := range changes[1:] {
+		wantEqual(t, c.Old, changes[i].New)
+	}
+}
 
 func readStored(t *testing.T, s streamTest) {
 	id := s.open(t, s.app(t))

@@ -28,6 +28,8 @@ const (
 	// answerWithin is how long one try may take: longer than API Gateway
 	// leaves an answer.
 	answerWithin = 35 * time.Second
+	// idleConnections are kept open for requests side by side.
+	idleConnections = 64
 )
 
 // The waits between tries: the first, which doubles, and the longest.
@@ -142,6 +144,9 @@ func (s *session) http(p patience) *http.Client {
 	c.Logger = nil
 	c.HTTPClient.Timeout = answerWithin
 	c.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, idleConnections
+	c.HTTPClient.Transport = transport
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = int(p), firstWait, longestWait
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, answer *http.Response, err error) (bool, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"chatapi/internal/follow"
@@ -48,7 +49,7 @@ export waits for it.`,
 	wait := flags.Duration("wait", 4*time.Minute, "how `LONG` to wait for a missing number; a writer that died is replaced in three minutes")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	return r.onApp(cmd, stubborn, func(ctx context.Context, s *session, _ []string) error {
-		export := transfer.Export{Source: appLines{s}, Only: *only, Wait: *wait}
+		export := transfer.Export{Source: appLines{s}, Only: *only, Wait: *wait, Note: s.note}
 		if *file == "" {
 			return export.Run(ctx, s.out.w)
 		}
@@ -103,7 +104,8 @@ file is new. The server remembers what was under way for 24 hours.`,
 		if *chat < 0 {
 			return Usagef("--chat is a number from 1")
 		}
-		bar := newBar(cmd.ErrOrStderr())
+		bar := &bar{w: cmd.ErrOrStderr()}
+		s.note = bar.note
 		done, err := transfer.Import{
 			File: args[0], App: s.token, Target: appLines{s}, Chat: *chat, Concurrency: *concurrency, Late: *late,
 			Begin: bar.begin, Progress: bar.add,
@@ -146,11 +148,11 @@ func count(n int64, thing string) string {
 
 // bar is a progress bar on a terminal, and nothing elsewhere.
 type bar struct {
-	w     io.Writer
+	w io.Writer
+
+	mu    sync.Mutex
 	shown *progressbar.ProgressBar
 }
-
-func newBar(w io.Writer) *bar { return &bar{w: w} }
 
 func (b *bar) begin(messages int64) {
 	if !isTerminal(b.w) {
@@ -159,19 +161,34 @@ func (b *bar) begin(messages int64) {
 	b.shown = progressbar.NewOptions64(messages,
 		progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription("messages"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("messages"),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
 	)
 }
 
 func (b *bar) add(messages int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.shown != nil {
 		_ = b.shown.Add64(messages)
 	}
 }
 
-func (b *bar) end() {
+// note prints a line in place of the bar, which comes back below it.
+func (b *bar) note(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.shown != nil {
-		_ = b.shown.Exit()
+		_ = b.shown.Clear()
+	}
+	fmt.Fprintln(b.w, text)
+}
+
+// end takes the bar away.
+func (b *bar) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shown != nil {
+		_ = errors.Join(b.shown.Exit(), b.shown.Clear())
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	// lookAgain is how long an export waits before it asks again for a number
 	// that is missing.
 	lookAgain = 200 * time.Millisecond
+	// quiet is how long an export waits for a number without saying so.
+	quiet = 2 * time.Second
 )
 
 // Source is the app that is exported, as lines. A newest number is 0 where
@@ -40,7 +42,8 @@ type Source interface {
 type Export struct {
 	Source Source
 	Only   []int64       // chats, none for all
-	Wait   time.Duration // for a message that is missing below another: its row may be on its way
+	Wait   time.Duration // for a number that is missing below another: its row may be on its way
+	Note   func(string)  // is told what the export waits for
 }
 
 // extent is a chat and the number of its newest message.
@@ -75,7 +78,7 @@ func (e Export) extents(ctx context.Context) ([]extent, error) {
 		return nil, err
 	}
 	var found []extent
-	err = e.upTo(ctx, e.Source.Chats, newest, func(row follow.Row[Line]) error {
+	err = e.upTo(ctx, "chats", e.Source.Chats, newest, func(row follow.Row[Line]) error {
 		if len(e.Only) == 0 || slices.Contains(e.Only, row.Number) {
 			found = append(found, extent{chat: row.Number})
 		}
@@ -105,7 +108,7 @@ func (e Export) chats(ctx context.Context, lines *json.Encoder, extents []extent
 	if len(extents) == 0 {
 		return nil
 	}
-	return e.upTo(ctx, e.Source.Chats, extents[len(extents)-1].chat, func(row follow.Row[Line]) error {
+	return e.upTo(ctx, "chats", e.Source.Chats, extents[len(extents)-1].chat, func(row follow.Row[Line]) error {
 		at, ok := slices.BinarySearchFunc(extents, row.Number, func(x extent, n int64) int { return int(x.chat - n) })
 		if !ok {
 			return nil
@@ -116,15 +119,17 @@ func (e Export) chats(ctx context.Context, lines *json.Encoder, extents []extent
 		messages := func(ctx context.Context, after int64) (follow.Page[Line], error) {
 			return e.Source.Messages(ctx, row.Number, after)
 		}
-		return e.upTo(ctx, messages, extents[at].newest, func(row follow.Row[Line]) error {
+		return e.upTo(ctx, fmt.Sprintf("messages of chat %d", row.Number), messages, extents[at].newest, func(row follow.Row[Line]) error {
 			return lines.Encode(row.Item)
 		})
 	})
 }
 
-// upTo calls do with the rows of a list up to a number, in order.
-func (e Export) upTo(ctx context.Context, list follow.List[Line], last int64, do func(follow.Row[Line]) error) error {
-	for reader := follow.New(list, 0, e.Wait); reader.After() < last; {
+// upTo calls do with the rows of a list up to a number, in order. The list is
+// of what the name says.
+func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], last int64, do func(follow.Row[Line]) error) error {
+	reader := follow.New(list, 0, e.Wait)
+	for waited := time.Duration(0); reader.After() < last; {
 		rows, state, err := reader.Next(ctx)
 		if err != nil {
 			return err
@@ -136,14 +141,20 @@ func (e Export) upTo(ctx context.Context, list follow.List[Line], last int64, do
 			if err := do(row); err != nil {
 				return err
 			}
+			waited = 0
 		}
-		if state == follow.Caught {
+		switch state {
+		case follow.Caught:
 			return nil
-		}
-		if state == follow.Waiting {
+		case follow.Waiting:
+			if waited == quiet {
+				e.Note(fmt.Sprintf("number %d is missing among the %s; waiting for it up to %v", reader.After()+1, name, e.Wait))
+			}
 			if err := pause(ctx, lookAgain); err != nil {
 				return err
 			}
+			waited += lookAgain
+		case follow.More:
 		}
 	}
 	return nil

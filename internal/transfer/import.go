@@ -41,11 +41,8 @@ type Import struct {
 	Concurrency int   // creates of messages at a time
 	Late        bool  // go on after KeyLifetime, though what was under way may be imported twice
 
-	// Progress is told of messages as they are imported, and at the begin of
-	// those that an earlier run imported. It is called from many goroutines.
-	Progress func(imported int64)
-	// Begin is told how many messages the file has.
-	Begin func(messages int64)
+	Begin    func(messages int64) // is told first how many messages the file has
+	Progress func(messages int64) // is told of each message that is or was imported; called from many goroutines
 }
 
 // Summary is what an import did.

@@ -133,16 +133,44 @@ func (h header) continues(begun header, path string) error {
 	return fmt.Errorf("%s is the state of an import that was begun, but %s; move it away to begin a new import", path, what)
 }
 
-// compact writes the state anew, in fewer entries. It stays as old as it was:
-// its age is that of what was under way.
+// compact writes the state anew, in fewer entries, and opens it to be added
+// to. It stays as old as it was: its age is that of what was under way.
 func (s *state) compact() error {
-	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	part := s.path + ".new"
+	err := s.write(part)
+	if err == nil && s.begun() {
+		err = os.Chtimes(part, time.Time{}, s.touched)
+	}
+	if err == nil {
+		err = os.Rename(part, s.path)
+	}
+	if err == nil {
+		s.file, err = os.OpenFile(s.path, os.O_APPEND|os.O_WRONLY, 0)
+	}
 	if err != nil {
 		return fmt.Errorf("write the state of the import: %w", err)
 	}
-	s.file = file
+	return nil
+}
+
+// write writes all of the state to a new file.
+func (s *state) write(name string) error {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
 	buffered := bufio.NewWriter(file)
 	encoder := json.NewEncoder(buffered)
+	for _, row := range s.rows() {
+		if err := encoder.Encode(row); err != nil {
+			return errors.Join(err, file.Close())
+		}
+	}
+	return errors.Join(buffered.Flush(), file.Sync(), file.Close())
+}
+
+// rows returns the lines of the file.
+func (s *state) rows() []any {
 	rows := []any{s.header}
 	if s.through > 0 {
 		rows = append(rows, entry{Through: s.through})
@@ -156,18 +184,7 @@ func (s *state) compact() error {
 	if s.done != nil {
 		rows = append(rows, entry{Done: s.done})
 	}
-	for _, row := range rows {
-		if err := encoder.Encode(row); err != nil {
-			return fmt.Errorf("write the state of the import: %w", err)
-		}
-	}
-	if err := errors.Join(buffered.Flush(), file.Sync(), os.Rename(file.Name(), s.path)); err != nil {
-		return fmt.Errorf("write the state of the import: %w", err)
-	}
-	if s.begun() {
-		return os.Chtimes(s.path, time.Time{}, s.touched)
-	}
-	return nil
+	return rows
 }
 
 // add writes an entry.

@@ -8,20 +8,19 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 // Wiring makes what one function needs and serves until Lambda ends the
 // process. It returns an error where the environment lacks something.
 type Wiring func(ctx context.Context, cfg aws.Config, log *slog.Logger) error
 
-// Start loads the AWS configuration from the environment and runs a function's
+// Start loads the AWS configuration with LoadAWS and runs a function's
 // wiring. It returns the exit status of the process: it only returns where the
 // function could not start, and has then logged why, as a line of JSON.
 func Start(name string, wire Wiring) int {
 	ctx := context.Background()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := LoadAWS()
 	if err == nil {
 		err = wire(ctx, cfg, log)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestStart(t *testing.T) {
-	t.Setenv("AWS_REGION", "eu-north-1")
+	setLambda(t)
 	for _, tt := range []struct {
 		name string
 		err  error

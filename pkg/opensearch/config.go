@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -35,15 +34,24 @@ func ConfigFromEnv() (Config, error) {
 	return c, nil
 }
 
-// indexName is what an alias may be called here: OpenSearch's own rules, less
-// the characters that would need escaping in a path.
-var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,200}$`)
+// maxIndexName is how many characters an alias has at most: what OpenSearch
+// takes, less room for the number of an index behind it.
+const maxIndexName = 201
+
+// isIndexName reports whether an alias may be called so here: OpenSearch's own
+// rules, less the characters that would need escaping in a path.
+func isIndexName(name string) bool {
+	const lettersAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
+	return name != "" && len(name) <= maxIndexName &&
+		strings.IndexByte(lettersAndDigits, name[0]) >= 0 &&
+		strings.Trim(name, lettersAndDigits+"._-") == ""
+}
 
 func (c Config) index() (string, error) {
 	if c.Index == "" {
 		return DefaultIndex, nil
 	}
-	if !indexName.MatchString(c.Index) {
+	if !isIndexName(c.Index) {
 		return "", fmt.Errorf("index %q must have small letters, digits, '.', '_' and '-' only", c.Index)
 	}
 	return c.Index, nil

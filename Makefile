@@ -50,6 +50,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
 	go vet -tags 'engines e2e sam' ./...
 	go run $(STATICCHECK) -tags 'engines e2e sam' ./...
+	cd bench/usual && go vet ./... && go run $(STATICCHECK) ./...
 	@echo "go run $(GOVULNCHECK) ./..."; out=$$(go run $(GOVULNCHECK) ./... 2>&1) || \
 	case "$$out" in \
 	*"fetching vulnerabilities"*) echo "not run: the Go vulnerability database cannot be reached from here";; \
@@ -62,8 +63,10 @@ lint-template: ## cfn-lint and sam validate --lint on template.yaml; installs th
 	engines/sam.sh sam validate --lint
 
 .PHONY: bench
-bench: build ## durable creates a second, beside a bare net/http server
-	go run ./bench -server bin/chatapi
+bench: build ## measure speed beside a bare server, the disk and the usual stack, and write docs/measured.md (SHORT=1 for a few minutes)
+	engines/usual.sh
+	cd bench/usual && go build -o ../../bin/usual .
+	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)" -report docs -readme README.md $(if $(SHORT),-rounds 5 -duration 2s -messages 100000)
 
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)

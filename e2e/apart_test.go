@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -88,7 +89,7 @@ func (a apart) otherNumbers(ctx context.Context) error {
 		{"GET", second, "", "chat_not_found"},
 		{"GET", second + "/messages", "", "chat_not_found"},
 		{"POST", second + "/messages", object("body", "x"), "chat_not_found"},
-		{"POST", second + "/messages/search", object("query", "secret"), "chat_not_found"},
+		{"POST", second + "/messages/search", object("query", "cucumber"), "chat_not_found"},
 	} {
 		if err := a.s.wantProblem(ctx, wrong{"", r.method, r.path, r.body, "", problem{404, r.code, ""}}); err != nil {
 			return err
@@ -134,6 +135,9 @@ func (a apart) searches(ctx context.Context) error {
 			}
 		}
 		if err := a.s.wantFound(ctx, chat, map[string]any{"query": other}, nil); err != nil {
+			return err
+		}
+		if err := a.s.wantFoundInApp(ctx, appOf(chat), url.Values{"query": {other}}, nil); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ type engine struct {
 func engineCases(ctx context.Context, s *suite) ([]testCase, error) {
 	var all []testCase
 	for _, e := range []engine{
-		{"opensearch", "index", []string{"search-messages"}},
+		{"opensearch", "index", []string{"search-messages", "search-app"}},
 		{"sqs", "queue", nil}, // a create that it refuses goes straight to the rows
 		{"dynamodb", "store", []string{
 			"create-app", "list-apps", "get-app", "create-chat", "list-chats", "get-chat",
@@ -170,6 +170,7 @@ func probes(chat string) []probe {
 		{"list-messages", client.Request{Method: "GET", Path: chat + "/messages"}},
 		{"get-message", client.Request{Method: "GET", Path: chat + "/messages/1"}},
 		{"search-messages", client.Request{Method: "POST", Path: chat + "/messages/search", Body: object("query", "mango")}},
+		{"search-app", client.Request{Method: "GET", Path: app + "/messages/search?query=mango"}},
 	}
 }
 

@@ -79,6 +79,8 @@ func badFields(app, chat string) []wrong {
 		{"sender too long", chat + "/messages", object("body", "a", "sender", text(129)), "sender"},
 		{"query too long", chat + "/messages/search", object("query", text(257)), "query"},
 		{"query a number", chat + "/messages/search", `{"query":1}`, "query"},
+		{"query of too many words", chat + "/messages/search", object("query", manyWords(65)), "query"},
+		{"search after no number", chat + "/messages/search", `{"query":"a","after":"x"}`, "after"},
 		{"search limit too high", chat + "/messages/search", `{"query":"a","limit":201}`, "limit"},
 		{"search limit negative", chat + "/messages/search", `{"query":"a","limit":-1}`, "limit"},
 		{"search next from elsewhere", chat + "/messages/search", `{"query":"a","next":"x"}`, "next"},
@@ -150,6 +152,7 @@ func badTokens() []wrong {
 		{"GET", "/chats/1/messages", ""},
 		{"GET", "/chats/1/messages/1", ""},
 		{"POST", "/chats/1/messages/search", `{"query":"a"}`},
+		{"GET", "/messages/search?query=a", ""},
 		{"GET", "/chats/1/readers/ada", ""},
 		{"PUT", "/chats/1/readers/ada", `{"last_read":0}`},
 	}
@@ -215,4 +218,13 @@ func noRoutes(app, chat string) []wrong {
 		rows = append(rows, wrong{"wrong method: PUT " + shown(path), "PUT", path, `{}`, "", problem{405, "method_not_allowed", ""}})
 	}
 	return rows
+}
+
+// manyWords returns n different words.
+func manyWords(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, string(rune('a'+i%26))+string(rune('a'+i/26)))
+	}
+	return strings.Join(all, " ")
 }

@@ -167,6 +167,7 @@ type item struct {
 	CreatedAt     time.Time   `json:"created_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
 	Highlights    []highlight `json:"highlights"`
+	Highlighted   string      `json:"highlighted"`
 }
 
 type highlight struct {

@@ -59,7 +59,12 @@ func routeCases(ctx context.Context, s *suite) ([]testCase, error) {
 		{"list-messages", func(ctx context.Context) error {
 			return s.wantFields(ctx, chat+"/messages", map[string]any{"messages": []any{messageRow}})
 		}},
-		{"search-messages", func(ctx context.Context) error { return s.searchRoute(ctx, chat, messageRow) }},
+		{"search-messages", func(ctx context.Context) error {
+			return s.searchRoute(ctx, client.Request{Method: "POST", Path: chat + "/messages/search", Body: object("query", "hello")}, messageRow)
+		}},
+		{"search-app", func(ctx context.Context) error {
+			return s.searchRoute(ctx, client.Request{Method: "GET", Path: app + "/messages/search?query=hello"}, messageRow)
+		}},
 		{"health", func(ctx context.Context) error { return s.healthRoute(ctx) }},
 		{"Location leads back: app", func(ctx context.Context) error {
 			return s.locationLeadsBack(ctx, "/api/v1/apps", object("name", "end to end"))
@@ -84,7 +89,7 @@ func timesHidden(v any) any {
 		for name, field := range v {
 			text, _ := field.(string)
 			at, err := time.Parse(time.RFC3339Nano, text)
-			if strings.HasSuffix(name, "_at") && err == nil && strings.HasSuffix(text, "Z") && time.Since(at).Abs() < time.Hour {
+			if (strings.HasSuffix(name, "_at") || name == "indexed_through") && err == nil && strings.HasSuffix(text, "Z") && time.Since(at).Abs() < time.Hour {
 				field = aTime
 			}
 			hidden[name] = timesHidden(field)
@@ -197,18 +202,19 @@ func (s *suite) listAppsRoute(ctx context.Context) error {
 	return nil
 }
 
-func (s *suite) searchRoute(ctx context.Context, chat string, message map[string]any) error {
+func (s *suite) searchRoute(ctx context.Context, search client.Request, message map[string]any) error {
 	found := map[string]any{}
 	for name, value := range message {
 		found[name] = value
 	}
 	found["highlights"] = []any{map[string]any{"start": 0.0, "end": 5.0, "text": "Hello"}}
+	found["highlighted"] = "<mark>Hello</mark>, world"
 	return eventually(ctx, patience, func(ctx context.Context) error {
-		a, err := s.want(ctx, http.StatusOK, "POST", chat+"/messages/search", object("query", "hello"))
+		a, err := s.want(ctx, http.StatusOK, search.Method, search.Path, search.Body)
 		if err != nil {
 			return err
 		}
-		return wantSame(a, map[string]any{"status": "success", "messages": []any{found}})
+		return wantSame(a, map[string]any{"status": "success", "messages": []any{found}, "indexed_through": aTime})
 	})
 }
 

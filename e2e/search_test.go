@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,15 +19,16 @@ import (
 // The messages that the cases search. Each also has the word kiwi, by which
 // the suite waits until all are indexed.
 var searched = []struct{ sender, body string }{
-	1: {"ada", "Hello world"},
-	2: {"bob", "Yellow submarine"},
-	3: {"ada", "Un café noir"},
-	4: {"bob", "قال سَلَامٌ للجميع"},
-	5: {"ada", "hello again, WORLD"},
-	6: {"bob", "Othello"},
-	7: {"ada", "ســلام على أحمد"},
-	8: {"bob", "Ёлка в Straße, ΟΔΟΣ 42"},
-	9: {"ada", "foo-bar a.b@example.com 👍"},
+	1:  {"ada", "Hello world"},
+	2:  {"bob", "Yellow submarine"},
+	3:  {"ada", "Un café noir"},
+	4:  {"bob", "قال سَلَامٌ للجميع"},
+	5:  {"ada", "hello again, WORLD"},
+	6:  {"bob", "Othello"},
+	7:  {"ada", "ســلام على أحمد"},
+	8:  {"bob", "Ёлка в Straße, ΟΔΟΣ 42"},
+	9:  {"ada", "foo-bar a.b@example.com 👍"},
+	10: {"bob", "我喜欢北京烤鸭 <b>&</b>"},
 }
 
 // searchCases: what a query finds, in which order, and when.
@@ -61,6 +64,10 @@ func searchCases(ctx context.Context, s *suite) ([]testCase, error) {
 		{"digits of another script", "٤٢", []int64{8}},
 		{"part of an address", "example", []int64{9}},
 		{"an emoji", "👍", []int64{9}},
+		{"an address, which stands together", "a.b@example.com", []int64{9}},
+		{"an address in another order", "example.com@a.b", nil},
+		{"Chinese within a sentence", "北京", []int64{10}},
+		{"a Chinese phrase within a sentence", `"北京烤鸭"`, []int64{10}},
 		{"no query language", "hello* OR (yellow)", nil},
 		{"no word", "?!", nil},
 		{"a word that is not there", "cucumber", nil},
@@ -72,16 +79,23 @@ func searchCases(ctx context.Context, s *suite) ([]testCase, error) {
 	}
 	return append(all,
 		testCase{"filter: sender", func(ctx context.Context) error {
-			return s.wantFound(ctx, chat, map[string]any{"query": "kiwi", "sender": "bob"}, []int64{8, 6, 4, 2})
+			return s.wantFound(ctx, chat, map[string]any{"query": "kiwi", "sender": "bob"}, []int64{10, 8, 6, 4, 2})
 		}},
 		testCase{"filter: sender to the letter", func(ctx context.Context) error {
 			return s.wantFound(ctx, chat, map[string]any{"query": "kiwi", "sender": "Bob"}, nil)
+		}},
+		testCase{"filter: after and before", func(ctx context.Context) error {
+			return s.wantFound(ctx, chat, map[string]any{"query": "kiwi", "after": 2, "before": 6}, []int64{5, 4, 3})
 		}},
 		testCase{"filter: from and to", func(ctx context.Context) error { return s.searchByTime(ctx, chat) }},
 		testCase{"pages neither repeat nor skip", func(ctx context.Context) error { return s.searchPages(ctx, chat) }},
 		testCase{"highlights", func(ctx context.Context) error { return s.highlights(ctx, chat) }},
 		testCase{"messages come with their own fields", func(ctx context.Context) error { return s.foundAsStored(ctx, chat) }},
 		testCase{"every message of a load is found once", s.loadFound},
+		testCase{"all chats of an app", func(ctx context.Context) error { return s.searchApp(ctx, appOf(chat)) }},
+		testCase{"all chats of an app, page by page", func(ctx context.Context) error { return s.searchAppPages(ctx, appOf(chat)) }},
+		testCase{"an app that is not there", s.searchNoApp},
+		testCase{"indexed_through is reached, and the change is found", s.indexedThrough},
 	), nil
 }
 
@@ -181,7 +195,7 @@ func (s *suite) searchByTime(ctx context.Context, chat string) error {
 		search map[string]any
 		want   []int64
 	}{
-		{map[string]any{"query": "kiwi", "from": from}, []int64{9, 8, 7, 6, 5, 4, 3}},
+		{map[string]any{"query": "kiwi", "from": from}, []int64{10, 9, 8, 7, 6, 5, 4, 3}},
 		{map[string]any{"query": "kiwi", "to": to}, []int64{5, 4, 3, 2, 1}},
 		{map[string]any{"query": "kiwi", "from": from, "to": to, "sender": "ada"}, []int64{5, 3}},
 	} {
@@ -198,9 +212,9 @@ func (s *suite) searchPages(ctx context.Context, chat string) error {
 		limit int
 		want  []int64
 	}{
-		{"kiwi", 1, []int64{9, 8, 7, 6, 5, 4, 3, 2, 1}},
-		{"kiwi", 4, []int64{9, 8, 7, 6, 5, 4, 3, 2, 1}},
-		{"kiwi", 9, []int64{9, 8, 7, 6, 5, 4, 3, 2, 1}},
+		{"kiwi", 1, []int64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
+		{"kiwi", 4, []int64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
+		{"kiwi", 10, []int64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}},
 		{"hello", 1, []int64{5, 1, 6}}, // across ranks
 		{"ell", 3, []int64{6, 5, 2, 1}},
 	} {
@@ -215,10 +229,12 @@ func (s *suite) highlights(ctx context.Context, chat string) error {
 	for _, row := range []struct {
 		query string
 		want  []highlight
+		html  string
 	}{
-		{`"hello world"`, []highlight{{0, 11, "Hello world"}}},
-		{"cafe", []highlight{{3, 7, "café"}}},
-		{"submar kiwi", []highlight{{7, 13, "submar"}, {17, 21, "kiwi"}}},
+		{`"hello world"`, []highlight{{0, 11, "Hello world"}}, "<mark>Hello world</mark> kiwi"},
+		{"cafe", []highlight{{3, 7, "café"}}, "Un <mark>café</mark> noir kiwi"},
+		{"submar kiwi", []highlight{{7, 13, "submar"}, {17, 21, "kiwi"}}, "Yellow <mark>submar</mark>ine <mark>kiwi</mark>"},
+		{"北京", []highlight{{3, 5, "北京"}}, "我喜欢<mark>北京</mark>烤鸭 &lt;b&gt;&amp;&lt;/b&gt; kiwi"},
 	} {
 		p, err := s.find(ctx, chat, object("query", row.query))
 		if err != nil {
@@ -229,6 +245,9 @@ func (s *suite) highlights(ctx context.Context, chat string) error {
 		}
 		if diff := cmp.Diff(row.want, p.items[0].Highlights); diff != "" {
 			return fmt.Errorf("highlights of %q (-want +got):\n%s", row.query, diff)
+		}
+		if got := p.items[0].Highlighted; got != row.html {
+			return fmt.Errorf("%q is highlighted as %s, want %s", row.query, got, row.html)
 		}
 	}
 	return nil
@@ -245,7 +264,7 @@ func (s *suite) foundAsStored(ctx context.Context, chat string) error {
 	}
 	slices.Reverse(found)
 	for i := range found {
-		found[i].Highlights = nil
+		found[i].Highlights, found[i].Highlighted = nil, ""
 	}
 	if diff := cmp.Diff(stored, found); diff != "" {
 		return fmt.Errorf("stored (-) and found (+):\n%s", diff)
@@ -263,4 +282,98 @@ func (s *suite) loadFound(ctx context.Context) error {
 		return err
 	}
 	return s.searchable(ctx, chat, "papaya", n)
+}
+
+// findAllInApp follows the links of a search of an app.
+func (s *suite) findAllInApp(ctx context.Context, app string, query url.Values) ([]item, error) {
+	return s.walk(ctx, app+"/messages/search", "messages", query)
+}
+
+// wantFoundInApp searches an app, again for some seconds. What it finds are
+// "<chat>/<message>".
+func (s *suite) wantFoundInApp(ctx context.Context, app string, query url.Values, want []string) error {
+	return eventually(ctx, 5*time.Second, func(ctx context.Context) error {
+		found, err := s.findAllInApp(ctx, app, query)
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, row := range found {
+			got = append(got, fmt.Sprintf("%d/%d", row.ChatNumber, row.MessageNumber))
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("search %v found %v, want %v", query, got, want)
+		}
+		return nil
+	})
+}
+
+// searchApp searches chat 1, which has the messages, and chat 2, whose only
+// message was the first to be created.
+func (s *suite) searchApp(ctx context.Context, app string) error {
+	for _, row := range []struct {
+		query url.Values
+		want  []string
+	}{
+		{url.Values{"query": {"hello"}}, []string{"1/5", "1/1", "2/1", "1/6"}},
+		{url.Values{"query": {"hello kiwi"}, "sender": {"ada"}}, []string{"1/5", "1/1"}},
+		{url.Values{"query": {"hello"}, "after": {"1"}}, []string{"1/5", "1/6"}},
+		{url.Values{"query": {"elsewhere"}}, []string{"2/1"}},
+		{url.Values{"query": {`"北京"`}}, []string{"1/10"}},
+		{url.Values{"query": {"cucumber"}}, nil},
+	} {
+		if err := s.wantFoundInApp(ctx, app, row.query, row.want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *suite) searchAppPages(ctx context.Context, app string) error {
+	want := []string{"1/10", "1/9", "1/8", "1/7", "1/6", "1/5", "1/4", "1/3", "1/2", "1/1", "2/1"}
+	for _, limit := range []string{"1", "4", "11", "200"} {
+		if err := s.wantFoundInApp(ctx, app, url.Values{"query": {"kiwi"}, "limit": {limit}}, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *suite) searchNoApp(ctx context.Context) error {
+	path := "/api/v1/apps/" + strings.Repeat("a", 36) + "/messages/search?query=a"
+	return s.wantProblem(ctx, wrong{"", "GET", path, "", "", problem{404, "app_not_found", ""}})
+}
+
+// indexedThrough does what a client does that wants to find its own change.
+func (s *suite) indexedThrough(ctx context.Context) error {
+	chat, err := s.newAppAndChat(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := s.create(ctx, messagesOf(chat), object("body", "lychee"))
+	if err != nil {
+		return err
+	}
+	changed, err := time.Parse(time.RFC3339Nano, fmt.Sprint(made.fields["updated_at"]))
+	if err != nil {
+		return err
+	}
+	return eventually(ctx, patience, func(ctx context.Context) error {
+		a, err := s.want(ctx, http.StatusOK, "GET", appOf(chat)+"/messages/search?query=lychee", "")
+		if err != nil {
+			return err
+		}
+		through, err := time.Parse(time.RFC3339Nano, a.text("indexed_through"))
+		if err != nil {
+			return fmt.Errorf("indexed_through: %w", err)
+		}
+		if through.Before(changed) {
+			return fmt.Errorf("indexed through %v, not yet through %v", through, changed)
+		}
+		p, err := decodePage(a, "messages")
+		if err == nil && len(p.items) != 1 {
+			err = fmt.Errorf("indexed through %v, and %d messages are found", through, len(p.items))
+		}
+		return err
+	})
 }

@@ -46,6 +46,7 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		"get-reader":      {"api", "dynamodb"},
 		"update-reader":   {"api", "dynamodb"},
 		"search-messages": {"api", "dynamodb", "opensearch"},
+		"search-app":      {"api", "dynamodb", "opensearch"},
 		"health":          {"api", "dynamodb", "opensearch", "sqs"},
 		"openapi":         {"api"},
 		"docs":            {"api", "docs"},

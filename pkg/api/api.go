@@ -67,6 +67,7 @@ func Operations(p Ports, engines ...Engine) []Operation {
 		UpdateMessage(p.Store),
 		DeleteMessage(p.Store),
 		SearchMessages(p.Store, p.Index),
+		SearchApp(p.Store, p.Index),
 		GetReader(p.Readers),
 		UpdateReader(p.Readers),
 		Health(engines...),

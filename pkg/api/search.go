@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,29 +18,98 @@ import (
 // API know it so.
 var errMissingQuery = errors.New("query is missing: send the words to search for")
 
-type searchInput struct {
-	ChatPath
-	Body struct {
-		Query  string    `json:"query,omitempty" doc:"1 to 256 characters: words that must all match, and phrases in double quotes"`
-		Limit  int       `json:"limit,omitempty" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
-		Next   string    `json:"next,omitempty" doc:"From the answer of the page before"`
-		Sender string    `json:"sender,omitempty" maxLength:"128" doc:"Only messages of this sender"`
-		From   time.Time `json:"from,omitzero" doc:"Only messages created at this time or later (RFC 3339)"`
-		To     time.Time `json:"to,omitzero" doc:"Only messages created before this time (RFC 3339)"`
+// SearchQuery is what a client searches for: in a body or in the query of a
+// URL.
+type SearchQuery struct {
+	Query  string    `json:"query,omitempty" query:"query" doc:"1 to 256 characters: words that must all match, and phrases in double quotes"`
+	Limit  int       `json:"limit,omitempty" query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
+	Sender string    `json:"sender,omitempty" query:"sender" maxLength:"128" doc:"Only messages of this sender, to the letter"`
+	From   time.Time `json:"from,omitzero" query:"from" doc:"Only messages created at this time or later (RFC 3339)" example:"2026-01-01T00:00:00Z"`
+	To     time.Time `json:"to,omitzero" query:"to" doc:"Only messages created before this time (RFC 3339)" example:"2027-01-01T00:00:00Z"`
+	After  int64     `json:"after,omitempty" query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number above this" example:"0"`
+	Before int64     `json:"before,omitempty" query:"before" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number below this"`
+}
+
+// search returns the search of a chat or, with number 0, of an app: the page
+// after the cursor.
+func (in SearchQuery) search(id chat.ChatID, cursor string) (chat.Search, error) {
+	if strings.TrimSpace(in.Query) == "" {
+		return chat.Search{}, errMissingQuery
 	}
+	query, err := chat.ParseQuery(in.Query)
+	if err != nil {
+		return chat.Search{}, err
+	}
+	last, err := decodePosition(cursor, id)
+	if err != nil {
+		return chat.Search{}, err
+	}
+	limit := in.Limit
+	if limit == 0 {
+		limit = chat.DefaultPage
+	}
+	return chat.Search{
+		Chat: id, Query: query, Sender: in.Sender, From: in.From, To: in.To, After: in.After, Before: in.Before,
+		Last: last, Limit: limit,
+	}, nil
+}
+
+// link returns the link to the page that begins after a cursor.
+func (in SearchQuery) link(ctx context.Context, cursor string) string {
+	query := url.Values{"query": {in.Query}, "limit": {strconv.Itoa(in.Limit)}, "next": {cursor}}
+	if in.Sender != "" {
+		query.Set("sender", in.Sender)
+	}
+	for name, at := range map[string]time.Time{"from": in.From, "to": in.To} {
+		if !at.IsZero() {
+			query.Set(name, at.Format(time.RFC3339Nano))
+		}
+	}
+	for name, number := range map[string]int64{"after": in.After, "before": in.Before} {
+		if number != 0 {
+			query.Set(name, strconv.FormatInt(number, 10))
+		}
+	}
+	return linkToPage(ctx, query)
 }
 
 // FoundMessage is a message that a search found.
 type FoundMessage struct {
 	Message
-	Highlights []chat.Highlight `json:"highlights" doc:"Where the body matches"`
+	Highlights  []chat.Highlight `json:"highlights"`
+	Highlighted string           `json:"highlighted"`
+}
+
+// Found is what a search found.
+type Found struct {
+	Status         string         `json:"status" doc:"Always success" example:"success"`
+	Messages       []FoundMessage `json:"messages"`
+	IndexedThrough time.Time      `json:"indexed_through,omitzero"`
+}
+
+func viewFound(query chat.Query, found chat.Found) Found {
+	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: found.IndexedThrough}
+	for i, h := range found.Hits {
+		_, marked := query.Match(h.Message.Body)
+		view.Messages[i] = FoundMessage{
+			Message: viewMessage(h.Message), Highlights: marked, Highlighted: chat.Mark(h.Message.Body, marked),
+		}
+	}
+	return view
+}
+
+type searchInput struct {
+	ChatPath
+	Body struct {
+		SearchQuery
+		Next string `json:"next,omitempty" doc:"From the answer of the page before"`
+	}
 }
 
 type searchOutput struct {
 	Body struct {
-		Status   string         `json:"status" doc:"Always success" example:"success"`
-		Messages []FoundMessage `json:"messages"`
-		Next     string         `json:"next,omitempty" doc:"Send it back as next for the next page; absent on the last" example:"My4xMg"`
+		Found
+		Next string `json:"next,omitempty" doc:"Send it back as next for the next page; absent on the last" example:"My4xMg"`
 	}
 }
 
@@ -48,82 +119,115 @@ func SearchMessages(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
 		Summary:     "Search the messages of a chat",
-		Description: "Finds the messages that have all words of the query. Whole words rank above beginnings of words, those above parts of words; within a rank the newest message comes first. Case, accents and Arabic letter forms do not matter.",
+		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchInput) (*searchOutput, error) {
-		search, err := in.search()
+		id, err := in.id()
 		if err != nil {
 			return nil, err
 		}
-		hits, more, err := index.Search(ctx, search)
+		search, err := in.Body.search(id, in.Body.Next)
 		if err != nil {
 			return nil, err
 		}
-		if len(hits) == 0 {
-			if err := store.FindChat(ctx, search.Chat); err != nil {
-				return nil, err
-			}
+		found, err := index.Search(ctx, search)
+		if err == nil && len(found.Hits) == 0 {
+			err = store.FindChat(ctx, id)
 		}
-		return viewHits(search.Query, hits, more), nil
+		if err != nil {
+			return nil, err
+		}
+		var out searchOutput
+		out.Body.Found = viewFound(search.Query, found)
+		if found.More {
+			out.Body.Next = nextPosition(search, found)
+		}
+		return &out, nil
 	})
 }
 
-func (in *searchInput) search() (chat.Search, error) {
-	id, err := in.id()
-	if err != nil {
-		return chat.Search{}, err
-	}
-	if strings.TrimSpace(in.Body.Query) == "" {
-		return chat.Search{}, errMissingQuery
-	}
-	query, err := chat.ParseQuery(in.Body.Query)
-	if err != nil {
-		return chat.Search{}, err
-	}
-	after, err := decodePosition(in.Body.Next)
-	if err != nil {
-		return chat.Search{}, err
-	}
-	limit := in.Body.Limit
-	if limit == 0 {
-		limit = chat.DefaultPage
-	}
-	return chat.Search{
-		Chat: id, Query: query, Sender: in.Body.Sender, From: in.Body.From, To: in.Body.To,
-		After: after, Limit: limit,
-	}, nil
+const howSearchWorks = "What the query has between two spaces must stand together in the message. " +
+	"Whole words rank above beginnings of words, those above parts of words. " +
+	"Case, accents and Arabic letter forms do not matter."
+
+type searchAppInput struct {
+	AppPath
+	SearchQuery
+	Next string `query:"next" doc:"From the next link of the page before" example:"My4xMi4xLjE3NjQwODIwODAwMDA"`
 }
 
-func viewHits(query chat.Query, hits []chat.Hit, more bool) *searchOutput {
-	var out searchOutput
-	out.Body.Status = "success"
-	out.Body.Messages = make([]FoundMessage, len(hits))
-	for i, h := range hits {
-		_, marked := query.Match(h.Message.Body)
-		out.Body.Messages[i] = FoundMessage{Message: viewMessage(h.Message), Highlights: marked}
+type searchAppOutput struct {
+	Link string `header:"Link"`
+	Body struct {
+		Found
+		Next string `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
 	}
-	if more {
-		out.Body.Next = encodePosition(hits[len(hits)-1].Position())
-	}
-	return &out
 }
 
-// encodePosition makes a cursor that clients pass back and do not read.
-func encodePosition(p chat.Position) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d", p.Rank, p.Number))
+// SearchApp returns the operation that searches the messages of all chats of
+// an app: one call of the index, and one of the store where nothing was found.
+func SearchApp(store chat.Store, index chat.Index) Operation {
+	op := Operation{
+		Name: "search-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/messages/search",
+		Summary:     "Search the messages of an app",
+		Description: "Finds the messages, in any chat of the app, that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first, by the time of its create. Follow next until it is absent.",
+		Errors:      []error{chat.ErrAppNotFound, errMissingQuery},
+	}
+	return operation(op, http.StatusOK, func(ctx context.Context, in *searchAppInput) (*searchAppOutput, error) {
+		token, err := in.token()
+		if err != nil {
+			return nil, err
+		}
+		search, err := in.search(chat.ChatID{AppToken: token}, in.Next)
+		if err != nil {
+			return nil, err
+		}
+		found, err := index.Search(ctx, search)
+		if err == nil && len(found.Hits) == 0 {
+			_, err = store.App(ctx, token)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var out searchAppOutput
+		out.Body.Found = viewFound(search.Query, found)
+		if found.More {
+			out.Body.Next = in.link(ctx, nextPosition(search, found))
+			out.Link = nextLink(out.Body.Next)
+		}
+		return &out, nil
+	})
 }
 
-func decodePosition(cursor string) (chat.Position, error) {
+// nextPosition returns the cursor of the next page.
+func nextPosition(search chat.Search, found chat.Found) string {
+	return encodePosition(search.Position(found.Hits[len(found.Hits)-1]), search.Chat)
+}
+
+// encodePosition makes a cursor that clients pass back and do not read. One of
+// a search of an app says more than one of a search of a chat.
+func encodePosition(p chat.Position, in chat.ChatID) string {
+	text := fmt.Appendf(nil, "%d.%d", p.Rank, p.Number)
+	if in.Number == 0 {
+		text = fmt.Appendf(text, ".%d.%d", p.Chat, p.Created)
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func decodePosition(cursor string, in chat.ChatID) (p chat.Position, err error) {
 	if cursor == "" {
-		return chat.Position{}, nil
+		return p, nil
 	}
-	var p chat.Position
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
+	switch {
+	case err != nil:
+	case in.Number == 0:
+		_, err = fmt.Sscanf(string(text), "%d.%d.%d.%d", &p.Rank, &p.Number, &p.Chat, &p.Created)
+	default:
 		_, err = fmt.Sscanf(string(text), "%d.%d", &p.Rank, &p.Number)
 	}
-	if err != nil || encodePosition(p) != cursor || p.Rank < chat.Part || p.Rank > chat.Whole {
+	if err != nil || encodePosition(p, in) != cursor || p.Rank < chat.Part || p.Rank > chat.Whole {
 		return chat.Position{}, &chat.InvalidError{Fields: []chat.FieldError{{Field: "next", Message: "must come from the answer of the page before"}}}
 	}
 	return p, nil

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -17,23 +18,36 @@ type Index interface {
 	// for those that were applied. An error that wraps ErrUnavailable may pass;
 	// any other will come again with the same message.
 	Apply(ctx context.Context, messages []Message) []error
-	// Search returns what the search finds, best rank first and newest first
-	// within a rank: at most search.Limit hits, and whether there are more.
-	Search(ctx context.Context, search Search) (hits []Hit, more bool, err error)
+	// Search returns what the search finds, best rank first. Within a rank the
+	// newest comes first: by message number in one chat; by creation time, chat
+	// number and message number in an app.
+	Search(ctx context.Context, search Search) (Found, error)
 	// Ping returns an error where the index does not answer.
 	Ping(ctx context.Context) error
 }
 
-// Search asks for messages of one chat. The zero value of a filter lets all
-// messages through.
+// Search asks for messages of one chat, or of all chats of an app. The zero
+// value of a filter lets all messages through.
 type Search struct {
-	Chat   ChatID
+	Chat   ChatID // with number 0: all chats of the app
 	Query  Query
 	Sender string    // the sender, to the letter
 	From   time.Time // created at this time or later
 	To     time.Time // created before this time
-	After  Position  // of the last hit of the page before
+	After  int64     // with a message number above this
+	Before int64     // with a message number below this
+	Last   Position  // of the page before; the zero value asks for the first page
 	Limit  int       // hits, from 1 to MaxPage
+}
+
+// Found is what a search found.
+type Found struct {
+	Hits []Hit // at most Limit of the search
+	More bool  // whether there are more
+	// IndexedThrough is the UpdatedAt of the newest create, edit or delete that
+	// the index held when it was searched: in what was searched, or in more than
+	// that. The zero value says that it held none.
+	IndexedThrough time.Time
 }
 
 // Hit is a message that a search found.
@@ -42,15 +56,30 @@ type Hit struct {
 	Rank    Rank
 }
 
-// Position is the place of a hit in the order of hits. The zero value stands
-// before all hits.
+// Position is the place of a hit in the order of a search's hits. A search of
+// one chat leaves Created and Chat at 0, since they decide nothing there.
 type Position struct {
-	Rank   Rank
-	Number int64
+	Rank    Rank
+	Created int64 // milliseconds since 1970
+	Chat    int64
+	Number  int64
 }
 
-// Position returns the place of the hit.
-func (h Hit) Position() Position { return Position{Rank: h.Rank, Number: h.Message.Number} }
+// Position returns the place of a hit of this search.
+func (s Search) Position(h Hit) Position {
+	p := Position{Rank: h.Rank, Number: h.Message.Number}
+	if s.Chat.Number == 0 {
+		p.Created, p.Chat = h.Message.CreatedAt.UnixMilli(), h.Message.ChatNumber
+	}
+	return p
+}
+
+// Compare returns a negative number where p comes before o in the hits, which
+// is where it is higher.
+func (p Position) Compare(o Position) int {
+	return cmp.Or(cmp.Compare(o.Rank, p.Rank), cmp.Compare(o.Created, p.Created),
+		cmp.Compare(o.Chat, p.Chat), cmp.Compare(o.Number, p.Number))
+}
 
 // DocumentID names a message in an index: <app token>#<chat number>#<message
 // number>, the same for all of its versions.

@@ -9,6 +9,7 @@ const (
 	MaxBody   = 16_384 // bytes of a message's body
 	MaxReader = 128    // characters of a reader of a chat
 	MaxQuery  = 256    // characters of a search query
+	MaxTerms  = 64     // words and phrases of a search query
 
 	MaxMetadata = 4_096 // bytes of the keys and values of metadata together
 

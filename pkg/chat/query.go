@@ -1,7 +1,10 @@
 package chat
 
 import (
+	"cmp"
 	"fmt"
+	"html"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,7 +18,7 @@ type Rank int
 const (
 	Part      Rank = 1 // every term is at least a part of a word
 	Beginning Rank = 2 // every term is at least the beginning of a word
-	Whole     Rank = 3 // every term is a whole word, or a phrase of whole words
+	Whole     Rank = 3 // every term is a whole word, or several
 )
 
 // Ranks lists the ranks, best first.
@@ -26,16 +29,25 @@ type Query struct {
 	Terms []Term
 }
 
-// Term is one word of a query, or a phrase.
+// Term is what a client wrote without a space, or in quotes: folded words that
+// must stand one after the other.
 type Term struct {
-	Words  []string // folded; more than one only in a phrase
-	Phrase bool     // written in quotes: matches only as whole words, one after the other
+	Words  []string
+	Phrase bool // written in quotes: matches whole words only
 }
 
-// ParseQuery reads a client's query: words, and phrases in double quotes. It
-// is no query language: every other character only separates words. It
-// returns an *InvalidError where the text is blank or longer than MaxQuery.
-// A query without any word, such as "?!", has no terms and finds nothing.
+// String returns the term's words with single spaces between them. A folded
+// text that contains it matches.
+func (t Term) String() string { return strings.Join(t.Words, " ") }
+
+// ParseQuery reads a client's query: what stands between spaces, and phrases
+// in double quotes, are its terms. It is no query language: every character
+// that belongs to no word only separates words. So an address such as
+// a.b@example.com is one term of four words, which must stand side by side.
+//
+// It returns an *InvalidError where the text is blank, longer than MaxQuery or
+// has more than MaxTerms terms. A query without any word, such as "?!", has no
+// terms and finds nothing.
 func ParseQuery(text string) (Query, error) {
 	var bad fields
 	bad.check(validText(text, 1, MaxQuery), "query", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxQuery))
@@ -45,17 +57,17 @@ func ParseQuery(text string) (Query, error) {
 	var q Query
 	pieces := strings.Split(quotes.Replace(text), `"`)
 	for i, piece := range pieces {
-		found := strings.Fields(Fold(piece))
 		closed := i < len(pieces)-1
 		if inQuotes := i%2 == 1; inQuotes && closed {
-			q.add(Term{Words: found, Phrase: true})
+			q.add(Term{Words: strings.Fields(Fold(piece)), Phrase: true})
 			continue
 		}
-		for _, w := range found {
-			q.add(Term{Words: []string{w}})
+		for _, run := range strings.Fields(piece) {
+			q.add(Term{Words: strings.Fields(Fold(run))})
 		}
 	}
-	return q, nil
+	bad.check(len(q.Terms) <= MaxTerms, "query", fmt.Sprintf("must have at most %d words and phrases", MaxTerms))
+	return q, bad.err()
 }
 
 // quotes turns the quotation marks that keyboards and phones write into ".
@@ -68,6 +80,53 @@ func (q *Query) add(t Term) {
 	}
 }
 
+// Rank reports how well a folded text matches the query. 0 means that it does
+// not match. Every Index finds exactly what matches, with this rank.
+func (q Query) Rank(folded string) Rank {
+	if len(q.Terms) == 0 {
+		return 0
+	}
+	rank := Whole
+	for _, t := range q.Terms {
+		rank = min(rank, t.rank(folded))
+	}
+	return rank
+}
+
+func (t Term) rank(folded string) (best Rank) {
+	for _, r := range t.in(folded) {
+		if best = max(best, r); best == Whole {
+			break
+		}
+	}
+	return best
+}
+
+// in returns each place where the term matches in a folded text, and how well.
+func (t Term) in(folded string) iter.Seq2[int, Rank] {
+	return func(yield func(int, Rank) bool) {
+		sought := t.String()
+		for from := 0; ; {
+			next := strings.Index(folded[from:], sought)
+			if next < 0 {
+				return
+			}
+			at := from + next // never 0: a folded text begins with a space, and ends with one
+			rank := Part
+			if folded[at-1] == ' ' {
+				rank = Beginning
+				if folded[at+len(sought)] == ' ' {
+					rank = Whole
+				}
+			}
+			if (rank == Whole || !t.Phrase) && !yield(at, rank) {
+				return
+			}
+			from = at + 1
+		}
+	}
+}
+
 // Highlight is a part of a message's body that a query matched. Start and End
 // count characters (Unicode code points) of the body.
 type Highlight struct {
@@ -76,89 +135,67 @@ type Highlight struct {
 	Text  string `json:"text"`  // the matching text
 }
 
-// Match reports how well a text matches the query, and where. A rank of 0
-// means that it does not match. Every Index finds exactly what Match finds.
+// Match reports how well a text matches the query, and where: it is Rank of
+// the folded text. The highlights are in the order of the text and apart from
+// one another.
 func (q Query) Match(text string) (Rank, []Highlight) {
-	if len(q.Terms) == 0 {
+	f := folded{placed: true}
+	f.fold(text)
+	found := f.text.String()
+	rank := q.Rank(found)
+	if rank == 0 {
 		return 0, nil
 	}
-	rank := Whole
 	var spans []span
-	all := words(text)
 	for _, t := range q.Terms {
-		best := Rank(0)
-		for i := range all {
-			r, s := t.matchAt(all[i:])
-			if r > 0 {
-				best = max(best, r)
-				spans = append(spans, s)
-			}
+		length := len(t.String())
+		for at := range t.in(found) {
+			spans = append(spans, span{f.places[at].start, f.places[at+length-1].end})
 		}
-		if best == 0 {
-			return 0, nil
-		}
-		rank = min(rank, best)
 	}
 	return rank, highlights(text, spans)
 }
 
-// span is a range of bytes.
-type span struct{ start, end int }
-
-// matchAt reports how the term matches the first of the words, and where.
-func (t Term) matchAt(all []word) (Rank, span) {
-	if t.Phrase {
-		return t.matchPhrase(all)
-	}
-	w, sought := all[0], []rune(t.Words[0])
-	at := indexRunes(w.folded, sought)
-	if at < 0 {
-		return 0, span{}
-	}
-	s := span{w.start[at], w.end[at+len(sought)-1]}
-	switch {
-	case len(sought) == len(w.folded):
-		return Whole, s
-	case at == 0:
-		return Beginning, s
-	default:
-		return Part, s
-	}
-}
-
-func (t Term) matchPhrase(all []word) (Rank, span) {
-	if len(all) < len(t.Words) {
-		return 0, span{}
-	}
-	for i, sought := range t.Words {
-		if all[i].text() != sought {
-			return 0, span{}
-		}
-	}
-	last := all[len(t.Words)-1]
-	return Whole, span{all[0].start[0], last.end[len(last.end)-1]}
-}
-
-func indexRunes(in, sought []rune) int {
-	for i := 0; i+len(sought) <= len(in); i++ {
-		if slices.Equal(in[i:i+len(sought)], sought) {
-			return i
-		}
-	}
-	return -1
-}
-
 // highlights joins spans that touch and counts them in characters.
 func highlights(text string, spans []span) []Highlight {
-	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	var found []Highlight
+	bytes, characters := 0, 0 // up to the last highlight
 	for i := 0; i < len(spans); {
 		s := spans[i]
 		for i++; i < len(spans) && spans[i].start <= s.end; i++ {
 			s.end = max(s.end, spans[i].end)
 		}
-		start := utf8.RuneCountInString(text[:s.start])
-		found = append(found, Highlight{Start: start, End: start + utf8.RuneCountInString(text[s.start:s.end]), Text: text[s.start:s.end]})
+		start := characters + utf8.RuneCountInString(text[bytes:s.start])
+		bytes, characters = s.end, start+utf8.RuneCountInString(text[s.start:s.end])
+		found = append(found, Highlight{Start: start, End: characters, Text: text[s.start:s.end]})
 	}
 	return found
+}
+
+// Mark returns a text as HTML that shows it as it is, with <mark> around the
+// highlights that Match found in it. All else of the text is escaped, so the
+// result can stand in a page.
+func Mark(text string, found []Highlight) string {
+	var marked strings.Builder
+	at := 0 // in characters
+	for _, h := range found {
+		before := byteOf(text, h.Start-at)
+		marked.WriteString(html.EscapeString(text[:before]))
+		marked.WriteString("<mark>" + html.EscapeString(h.Text) + "</mark>")
+		text, at = text[before+len(h.Text):], h.End
+	}
+	marked.WriteString(html.EscapeString(text))
+	return marked.String()
+}
+
+// byteOf returns where the character after the first n begins.
+func byteOf(text string, n int) int {
+	for i := range text {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(text)
 }

@@ -15,125 +15,226 @@ const maxWord = 256
 // Fold returns the words of a text as the index keeps them, each between two
 // single spaces, with one space before the first and after the last; "" where
 // the text has no word. Two texts that differ only in case, accents, Arabic
-// letter forms, punctuation or spacing fold to the same.
+// letter forms, skin tones, punctuation or spacing fold to the same.
 //
-// A word is a run of letters, digits and marks; a symbol such as an emoji is a
-// word of its own. Both engines index this very text, so what a search finds
-// depends on these rules and not on an engine's analyzers.
+// A word is a run of letters, digits and marks. Where people write without
+// spaces (Chinese, Japanese, Thai and others) each character with its marks is
+// a word, and a run of katakana is one. An emoji is a word with all that is
+// joined to it, such as the two letters of a flag.
+//
+// Both engines index this very text, so what a search finds depends on these
+// rules and not on an engine's analyzers.
 func Fold(text string) string {
-	var out strings.Builder
-	out.Grow(len(text) + 2)
-	length := 0 // of the word under way
-	finish := func() {
-		if length > 0 {
-			out.WriteByte(' ')
-			length = 0
-		}
-	}
-	fold(text, func(r rune, _, _ int) {
-		if length == maxWord {
-			finish()
-		}
-		if out.Len() == 0 {
-			out.WriteByte(' ')
-		}
-		out.WriteRune(r)
-		length++
-	}, finish)
-	return out.String()
+	var f folded
+	f.text.Grow(len(text) + 2)
+	f.fold(text)
+	return f.text.String()
 }
 
-// word is one folded word with the place of each of its characters.
-type word struct {
-	folded     []rune
-	start, end []int // bytes of the text that folded[i] came from
+// kind is what the last character was, which decides whether the next one
+// goes on with its word.
+type kind int
+
+const (
+	between  kind = iota // between words
+	letters              // a letter, digit or mark
+	katakana             // a letter of Japanese words from abroad
+	unspaced             // a character that is a word
+	emoji                // a symbol
+	joined               // a symbol that the next one is joined to
+	halfFlag             // the first of the two letters of a flag
+)
+
+// folded is a text on its way through Fold.
+type folded struct {
+	text   strings.Builder
+	kind   kind
+	length int // of the word under way, in characters
+
+	placed bool   // whether places are kept
+	places []span // by byte of text: the bytes of the original that it came from
 }
 
-func (w word) text() string { return string(w.folded) }
+// span is a range of bytes.
+type span struct{ start, end int }
 
-// words returns the words of a text in the same folding and the same cuts as
-// Fold.
-func words(text string) []word {
-	var all []word
-	var w word
-	finish := func() {
-		if len(w.folded) > 0 {
-			all = append(all, w)
-			w = word{}
-		}
-	}
-	fold(text, func(r rune, start, end int) {
-		if len(w.folded) == maxWord {
-			finish()
-		}
-		w.folded = append(w.folded, r)
-		w.start = append(w.start, start)
-		w.end = append(w.end, end)
-	}, finish)
-	return all
-}
-
-// fold calls char with each folded character of a word and the bytes it came
-// from, and finish after each word; finish may come more than once, and comes
-// at the end.
-func fold(text string, char func(r rune, start, end int), finish func()) {
+func (f *folded) fold(text string) {
 	var iter norm.Iter
 	iter.InitString(norm.NFKC, text)
 	for !iter.Done() {
 		start := iter.Pos()
 		segment := iter.Next()
-		end := iter.Pos()
+		from := span{start, iter.Pos()}
 		for len(segment) > 0 {
 			r, size := utf8.DecodeRune(segment)
 			segment = segment[size:]
-			switch {
-			case r < utf8.RuneSelf:
-				foldASCII(r, start, end, char, finish)
-			case unicode.Is(unicode.So, r):
-				finish()
-				char(r, start, end)
-				finish()
-			case ignored(r):
-			case unicode.In(r, unicode.L, unicode.M, unicode.N):
-				foldLetter(r, func(f rune) { char(f, start, end) })
-			default:
-				finish()
-			}
+			f.add(r, from)
 		}
 	}
-	finish()
+	if f.text.Len() > 0 {
+		f.write(' ', span{len(text), len(text)})
+	}
 }
 
-func foldASCII(r rune, start, end int, char func(r rune, start, end int), finish func()) {
+func (f *folded) add(r rune, from span) {
+	switch {
+	case r < utf8.RuneSelf:
+		f.addASCII(r, from)
+	case ignored(r):
+		f.leaveOut(r, from)
+	case isFlagLetter(r):
+		f.addFlagLetter(r, from)
+	case unicode.Is(unicode.So, r), f.kind == joined && unicode.Is(unicode.S, r):
+		if f.kind != joined {
+			f.begin(from)
+		}
+		f.put(r, emoji, from)
+	case unicode.In(r, unicode.L, unicode.M, unicode.N) && !isApostrophe(r):
+		f.addLetter(r, from)
+	default:
+		f.kind = between
+	}
+}
+
+func (f *folded) addASCII(r rune, from span) {
 	switch {
 	case 'A' <= r && r <= 'Z':
-		char(r+'a'-'A', start, end)
+		r += 'a' - 'A'
 	case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-		char(r, start, end)
 	default:
-		finish()
+		f.kind = between
+		return
+	}
+	if f.kind != letters {
+		f.begin(from)
+	}
+	f.put(r, letters, from)
+}
+
+// leaveOut makes an ignored character a part of the one before, so that
+// highlights do not cut it off.
+func (f *folded) leaveOut(r rune, from span) {
+	const joiner = '\u200d'
+	switch {
+	case f.kind == between:
+		return
+	case f.kind == emoji && isTag(r): // tells the flag of Wales from that of Scotland
+		f.put(r, emoji, from)
+		return
+	case f.kind == emoji && r == joiner:
+		f.kind = joined
+	}
+	for i := len(f.places) - 1; i >= 0; i-- {
+		f.places[i].end = from.end
+		if utf8.RuneStart(f.text.String()[i]) {
+			return
+		}
 	}
 }
 
-// foldLetter calls emit with what a letter, digit or mark folds to.
-func foldLetter(r rune, emit func(rune)) {
-	if s, ok := foldsTo[r]; ok {
-		for _, f := range s {
-			emit(f)
-		}
+func (f *folded) addFlagLetter(r rune, from span) {
+	if f.kind == halfFlag {
+		f.put(r, emoji, from)
 		return
 	}
-	if base, ok := withoutAccents(r); ok {
+	f.begin(from)
+	f.put(r, halfFlag, from)
+}
+
+// addLetter adds what a letter, digit or mark folds to.
+func (f *folded) addLetter(r rune, from span) {
+	kind := f.kindOf(r)
+	if kind != f.kind || kind == unspaced && !unicode.Is(unicode.M, r) && r != longVowel {
+		f.begin(from)
+	}
+	eachFolded(r, func(r rune) { f.put(r, kind, from) })
+}
+
+// longVowel lengthens the kana before it.
+const longVowel = 'ー'
+
+func (f *folded) kindOf(r rune) kind {
+	switch {
+	case r < firstUnspaced:
+		return letters
+	case r == longVowel && f.kind != unspaced:
+		return katakana
+	case unicode.Is(unicode.M, r) || r == longVowel:
+		if f.kind == katakana || f.kind == unspaced {
+			return f.kind
+		}
+		return letters
+	case unicode.Is(unicode.Katakana, r):
+		return katakana
+	case unicode.In(r, scriptsWithoutSpaces...) && !unicode.Is(unicode.Nd, r):
+		return unspaced
+	default:
+		return letters
+	}
+}
+
+// begin begins a word.
+func (f *folded) begin(from span) {
+	f.write(' ', span{from.start, from.start})
+	f.length = 0
+}
+
+// put adds a character to the word under way.
+func (f *folded) put(r rune, k kind, from span) {
+	if f.length == maxWord {
+		f.begin(from)
+	}
+	f.write(r, from)
+	f.length++
+	f.kind = k
+}
+
+func (f *folded) write(r rune, from span) {
+	size, _ := f.text.WriteRune(r)
+	for ; f.placed && size > 0; size-- {
+		f.places = append(f.places, from)
+	}
+}
+
+// eachFolded calls emit with what a letter, digit or mark folds to.
+func eachFolded(r rune, emit func(rune)) {
+	if digit, ok := digitOf(r); ok {
+		emit(digit)
+		return
+	}
+	if base, ok := withoutAccents(r); ok && foldsTo[r] == "" {
 		r = base
 	}
-	r = unicode.ToLower(r)
-	if s, ok := foldsTo[r]; ok {
-		for _, f := range s {
-			emit(f)
-		}
+	if foldsTo[r] == "" {
+		r = unicode.ToLower(r)
+	}
+	s, ok := foldsTo[r]
+	if !ok {
+		emit(r)
 		return
 	}
-	emit(r)
+	for _, f := range s {
+		emit(f)
+	}
+}
+
+// digitOf returns the ASCII digit of a decimal digit. Unicode keeps those of a
+// script in one row, from 0 to 9.
+func digitOf(r rune) (rune, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, row := range unicode.Nd.R16 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return '0' + (r-rune(row.Lo))%10, true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return '0' + (r-rune(row.Lo))%10, true
+		}
+	}
+	return 0, false
 }
 
 // withoutAccents returns the letter that an accented letter is built on. A
@@ -156,16 +257,26 @@ func withoutAccents(r rune) (rune, bool) {
 
 // ignored reports whether a character is as good as not there: accents and
 // vowel points, the tatweel that stretches Arabic words, invisible format
-// characters (joiners, soft hyphen) and the modifiers of emoji.
+// characters (joiners, soft hyphen), skin tones and the frames of keycaps.
 func ignored(r rune) bool {
 	const tatweel = 'ـ'
 	return r == tatweel || unicode.Is(accents, r) || unicode.Is(unicode.Cf, r) ||
-		unicode.Is(unicode.Variation_Selector, r)
+		unicode.Is(unicode.Variation_Selector, r) || 0x1F3FB <= r && r <= 0x1F3FF
 }
 
+func isFlagLetter(r rune) bool { return unicode.Is(unicode.Regional_Indicator, r) }
+
+// isTag reports whether a character spells, unseen, which flag a flag is.
+func isTag(r rune) bool { return 0xE0020 <= r && r <= 0xE007E }
+
+// isApostrophe reports whether a character that counts as a letter is what
+// some keyboards write for the apostrophe.
+func isApostrophe(r rune) bool { return r == 'ʼ' || r == 'ʻ' }
+
 // accents are the marks that searchers leave out: of Latin, Greek and Cyrillic
-// letters, Hebrew points and Arabic vowels. Marks of other scripts, such as the
-// vowel signs of Devanagari, are as good as letters.
+// letters, Hebrew points and Arabic vowels, and the frames around symbols.
+// Marks of other scripts, such as the vowel signs of Devanagari, are as good as
+// letters.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x0300, Hi: 0x036F, Stride: 1},
 	{Lo: 0x0591, Hi: 0x05C7, Stride: 1},
@@ -173,13 +284,29 @@ var accents = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x064B, Hi: 0x065F, Stride: 1},
 	{Lo: 0x0670, Hi: 0x0670, Stride: 1},
 	{Lo: 0x06D6, Hi: 0x06ED, Stride: 1},
+	{Lo: 0x20D0, Hi: 0x20F0, Stride: 1},
 }}
+
+// scriptsWithoutSpaces are those whose words stand side by side. Katakana is
+// apart from them: a run of it is a word.
+var scriptsWithoutSpaces = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Bopomofo, unicode.Yi,
+	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
+	unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham, unicode.Tai_Viet,
+}
+
+const firstUnspaced = 'ก' // no script without spaces has a letter before
+
+// IsUnspaced reports whether a folded word is a character of a script without
+// spaces. No other word begins or ends with it, but for marks at its end.
+func IsUnspaced(word string) bool {
+	r, _ := utf8.DecodeRuneInString(word)
+	return r >= firstUnspaced && unicode.In(r, scriptsWithoutSpaces...)
+}
 
 // foldsTo holds the letters that people write for one another and that neither
 // case nor accents explain.
 var foldsTo = map[rune]string{
-	'ß': "ss", 'ı': "i", 'ς': "σ", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ħ': "h",
-	'ة': "ه", 'ى': "ي", 'ی': "ي", 'ک': "ك", 'ٱ': "ا",
-	'٠': "0", '١': "1", '٢': "2", '٣': "3", '٤': "4", '٥': "5", '٦': "6", '٧': "7", '٨': "8", '٩': "9",
-	'۰': "0", '۱': "1", '۲': "2", '۳': "3", '۴': "4", '۵': "5", '۶': "6", '۷': "7", '۸': "8", '۹': "9",
+	'ß': "ss", 'ı': "i", 'ς': "σ", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ð': "d", 'ħ': "h", 'þ': "th",
+	'ة': "ه", 'ى': "ي", 'ی': "ي", 'ک': "ك", 'ٱ': "ا", 'ہ': "ه", 'ھ': "ه",
 }

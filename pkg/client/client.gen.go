@@ -247,7 +247,10 @@ type FoundMessage struct {
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// Highlights Where the body matches
+	// Highlighted The body as HTML, escaped, with <mark> around what matches
+	Highlighted string `json:"highlighted"`
+
+	// Highlights Where the body matches, in order
 	Highlights []Highlight `json:"highlights"`
 
 	// MessageNumber The message's number in its chat
@@ -425,8 +428,29 @@ type Reader struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 }
 
+// SearchAppResponse defines model for SearchAppResponse.
+type SearchAppResponse struct {
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see: from then on, a change with this updated_at or an earlier one is searchable. Absent where there is none yet
+	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
+
+	// Messages The messages of this page
+	Messages []FoundMessage `json:"messages"`
+
+	// Next Link to the next page; absent on the last
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Status Always success
+	Status string `json:"status"`
+}
+
 // SearchRequest defines model for SearchRequest.
 type SearchRequest struct {
+	// After Only messages with a number above this
+	After int64 `json:"after,omitempty,omitzero"`
+
+	// Before Only messages with a number below this
+	Before int64 `json:"before,omitempty,omitzero"`
+
 	// From Only messages created at this time or later (RFC 3339)
 	From time.Time `json:"from,omitempty,omitzero"`
 
@@ -439,7 +463,7 @@ type SearchRequest struct {
 	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
 	Query string `json:"query,omitempty,omitzero"`
 
-	// Sender Only messages of this sender
+	// Sender Only messages of this sender, to the letter
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// To Only messages created before this time (RFC 3339)
@@ -448,6 +472,9 @@ type SearchRequest struct {
 
 // SearchResponse defines model for SearchResponse.
 type SearchResponse struct {
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see: from then on, a change with this updated_at or an earlier one is searchable. Absent where there is none yet
+	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
+
 	// Messages The messages of this page
 	Messages []FoundMessage `json:"messages"`
 
@@ -578,6 +605,33 @@ type UpdateMessageParams struct {
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
+// SearchAppParams defines parameters for SearchApp.
+type SearchAppParams struct {
+	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
+	Query string `form:"query,omitempty" json:"query,omitempty,omitzero"`
+
+	// Limit Messages at most
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Sender Only messages of this sender, to the letter
+	Sender string `form:"sender,omitempty" json:"sender,omitempty,omitzero"`
+
+	// From Only messages created at this time or later (RFC 3339)
+	From time.Time `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To Only messages created before this time (RFC 3339)
+	To time.Time `form:"to,omitempty" json:"to,omitempty,omitzero"`
+
+	// After Only messages with a number above this
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Before Only messages with a number below this
+	Before int64 `form:"before,omitempty" json:"before,omitempty,omitzero"`
+
+	// Next From the next link of the page before
+	Next string `form:"next,omitempty" json:"next,omitempty,omitzero"`
+}
+
 // ListApps is GET /api/v1/apps. Lists all apps with their tokens, in an order of the store's own. Follow next until it is absent.
 func (c *Client) ListApps(ctx context.Context, params ...ListAppsParams) (*ListAppsResponse, error) {
 	r := newCall("GET", "/api/v1/apps")
@@ -671,7 +725,7 @@ func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber 
 	return answered[CreateMessageResponse](ctx, c, r)
 }
 
-// SearchMessages is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search. Finds the messages that have all words of the query. Whole words rank above beginnings of words, those above parts of words; within a rank the newest message comes first. Case, accents and Arabic letter forms do not matter.
+// SearchMessages is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search. Finds the messages that have all words of the query. What the query has between two spaces must stand together in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first.
 func (c *Client) SearchMessages(ctx context.Context, appToken string, chatNumber int64, body SearchRequest) (*SearchResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search", appToken, chatNumber)
 	r.body = body
@@ -717,6 +771,22 @@ func (c *Client) UpdateReader(ctx context.Context, appToken string, chatNumber i
 	r := newCall("PUT", "/api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}", appToken, chatNumber, reader)
 	r.body = body
 	return answered[Reader](ctx, c, r)
+}
+
+// SearchApp is GET /api/v1/apps/{app_token}/messages/search. Finds the messages, in any chat of the app, that have all words of the query. What the query has between two spaces must stand together in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first, by the time of its create. Follow next until it is absent.
+func (c *Client) SearchApp(ctx context.Context, appToken string, params ...SearchAppParams) (*SearchAppResponse, error) {
+	r := newCall("GET", "/api/v1/apps/{app_token}/messages/search", appToken)
+	for _, p := range params {
+		setParam(r.query, "query", p.Query)
+		setParam(r.query, "limit", p.Limit)
+		setParam(r.query, "sender", p.Sender)
+		setParam(r.query, "from", p.From)
+		setParam(r.query, "to", p.To)
+		setParam(r.query, "after", p.After)
+		setParam(r.query, "before", p.Before)
+		setParam(r.query, "next", p.Next)
+	}
+	return answered[SearchAppResponse](ctx, c, r)
 }
 
 // Health is GET /health. Asks every engine whether it answers: 200 where all do, else 503.

@@ -36,21 +36,29 @@ type Backend struct {
 }
 
 // Open opens a data folder, or makes one where the folder does not exist or is
-// empty. It returns ErrForeign where the folder holds something else, ErrFormat
-// where another version of chatapi wrote it, and ErrInUse where another process
+// empty. A folder of an older format is brought to the present one, which takes
+// some seconds for each million of messages; searches find them as the index is
+// built again. It returns ErrForeign where the folder holds something else, ErrFormat
+// where a later version of chatapi wrote it, and ErrInUse where another process
 // has it open.
 func Open(dir string, options Options) (*Backend, error) {
 	if options.Visibility == 0 {
 		options.Visibility = DefaultVisibility
 	}
-	if err := claim(dir); err != nil {
+	found, err := claim(dir)
+	if err != nil {
 		return nil, err
 	}
 	db, err := openRows(filepath.Join(dir, "rows.db"))
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
-	index, err := search.Open(filepath.Join(dir, "search"))
+	if found == formatChatWords {
+		if err := migrate(dir, db); err != nil {
+			return nil, errors.Join(fmt.Errorf("bring %s to format %d: %w", dir, format, err), db.Close())
+		}
+	}
+	index, err := openIndex(dir, db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
@@ -58,7 +66,7 @@ func Open(dir string, options Options) (*Backend, error) {
 	numbers := newNumbers(db)
 	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
 	b.Queue = newQueue(db, b.committer.commit, numbers, options.Visibility)
-	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed}
+	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
 	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
 	return b, nil
 }

@@ -13,11 +13,14 @@ import (
 var ErrForeign = errors.New("the folder holds files that are not chatapi's; name an empty or a new folder")
 
 // ErrFormat is returned by Open where a folder has a format that this version
-// cannot read.
-var ErrFormat = errors.New("the data folder was written by another version of chatapi")
+// does not know.
+var ErrFormat = errors.New("the data folder was written by a later version of chatapi")
 
-// format is the version of the layout of a data folder.
-const format = 1
+// The formats of a data folder. Open brings an older one to the present.
+const (
+	formatChatWords = 1 // the search index has its words by chat
+	format          = 2 // by app
+)
 
 const markerName = "chatapi.json"
 
@@ -26,31 +29,31 @@ type marker struct {
 	Format int `json:"chatapi_data_format"`
 }
 
-// claim makes sure that dir is a data folder of ours.
-func claim(dir string) error {
+// claim makes sure that dir is a data folder of ours and returns its format.
+func claim(dir string) (int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+		return 0, fmt.Errorf("make data folder: %w", err)
 	}
 	path := filepath.Join(dir, markerName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return found(dir, path)
+		return format, found(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("open data folder: %w", err)
+		return 0, fmt.Errorf("open data folder: %w", err)
 	}
 	var m marker
-	if err := json.Unmarshal(text, &m); err != nil || m.Format == 0 {
-		return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
+	if err := json.Unmarshal(text, &m); err != nil || m.Format < formatChatWords {
+		return 0, fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
 	}
-	if m.Format != format {
-		return fmt.Errorf("open data folder %s: format %d, this version reads %d: %w", dir, m.Format, format, ErrFormat)
+	if m.Format > format {
+		return 0, fmt.Errorf("open data folder %s: format %d, this version reads up to %d: %w", dir, m.Format, format, ErrFormat)
 	}
-	return nil
+	return m.Format, nil
 }
 
 // found marks an empty folder as ours.
-func found(dir, path string) error {
+func found(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", err)
@@ -60,11 +63,16 @@ func found(dir, path string) error {
 			return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
 		}
 	}
+	return mark(dir)
+}
+
+// mark says that the folder has the present format.
+func mark(dir string) error {
 	text, err := json.Marshal(marker{Format: format})
-	if err != nil {
-		return fmt.Errorf("mark data folder: %w", err)
+	if err == nil {
+		err = writeDurably(filepath.Join(dir, markerName), text)
 	}
-	if err := writeDurably(path, text); err != nil {
+	if err != nil {
 		return fmt.Errorf("mark data folder: %w", err)
 	}
 	return nil

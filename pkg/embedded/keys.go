@@ -21,9 +21,10 @@ var (
 	bucketCreates     = []byte("creates")      // sequence → entry of the queue
 	bucketChanges     = []byte("changes")      // sequence → change of a message
 	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
+	bucketRebuild     = []byte("rebuild")      // while the index is built again: the last change that it takes
 
 	buckets = [][]byte{
-		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketCreates, bucketChanges, bucketDeadLetters,
+		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketCreates, bucketChanges, bucketDeadLetters, bucketRebuild,
 	}
 )
 

@@ -20,6 +20,7 @@ type Stream struct {
 	db      *bbolt.DB
 	commit  commit
 	changed *signal
+	rebuilt func() // called once the index has all that migrate asked for
 }
 
 var _ chat.Stream = (*Stream)(nil)
@@ -88,14 +89,19 @@ func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err
 
 // Checkpoint deletes the changes up to and with this sequence number.
 func (s *Stream) Checkpoint(ctx context.Context, sequence uint64) error {
-	err := s.commit(ctx, func(tx *bbolt.Tx) error {
+	rebuilt := false
+	err := s.commit(ctx, func(tx *bbolt.Tx) (err error) {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		for key, _ := rows.First(); key != nil && keySequence(key) <= sequence; key, _ = rows.First() {
 			if err := rows.Delete(); err != nil {
 				return err
 			}
 		}
-		return nil
+		rebuilt, err = endRebuild(tx, sequence)
+		return err
 	})
+	if err == nil && rebuilt {
+		s.rebuilt()
+	}
 	return wrap(err, "checkpoint")
 }

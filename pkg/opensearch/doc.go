@@ -5,7 +5,7 @@
 // fields, its text as chat.Fold returns it, which is the words of the body
 // between single spaces. It is cut three times (index.json):
 //
-//	text            at the spaces: whole words, and phrases of them
+//	text            at the spaces: whole words, and several of them in a row
 //	text.trigrams   into 3 characters, spaces among them: " hello " is found
 //	                by " hel" as a beginning and by "ell" as a part, as the
 //	                phrase of their trigrams, so letters scattered over the
@@ -21,6 +21,10 @@
 // newer. A deleted message stays as a document without text, because
 // OpenSearch forgets the version of a deleted document after a minute
 // (index.gc_deletes).
+//
+// A search is one request that holds two: how fresh the index is, then the
+// hits, one after the other on the same copy of the shard, so the hits are
+// never older than what the answer says.
 //
 // Documents are written and read through an alias; the index behind it can be
 // replaced by another.

@@ -17,6 +17,7 @@ import (
 	"chatapi/pkg/opensearch"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -116,9 +117,9 @@ func TestSetupLeavesOtherIndexesAlone(t *testing.T) {
 func TestBeforeSetup(t *testing.T) {
 	x, name := newEngineIndex(t)
 	m := newMessage(t, "red")
-	hits, more, err := x.Search(t.Context(), chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
-	if err != nil || more || hits != nil {
-		t.Errorf("Search: hits %v, more %v, error %v; want nothing", hits, more, err)
+	found, err := x.Search(t.Context(), chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
+	if diff := cmp.Diff(chat.Found{}, found); err != nil || diff != "" {
+		t.Errorf("Search: error %v, found (-want +got):\n%s", err, diff)
 	}
 	errs := x.Apply(t.Context(), []chat.Message{m})
 	if len(errs) != 1 || !errors.Is(errs[0], chat.ErrUnavailable) {
@@ -161,11 +162,11 @@ func waitFor(t *testing.T, x *opensearch.Index, m chat.Message) {
 	t.Helper()
 	search := chat.Search{Chat: m.ChatID(), Query: parse(t, m.Body), Limit: 1}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		hits, _, err := x.Search(t.Context(), search)
+		found, err := x.Search(t.Context(), search)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(hits) == 1 {
+		if len(found.Hits) == 1 {
 			return
 		}
 	}

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
+	"net/http"
 	"unicode/utf8"
 
 	"chatapi/pkg/chat"
@@ -17,9 +18,11 @@ import (
 // take, so that the shard gives up first.
 const engineTimeout = searchTimeout / 2
 
-// searchAnswer is what OpenSearch answers to a search.
-type searchAnswer struct {
-	TimedOut bool `json:"timed_out"`
+// answer is what OpenSearch answers to one search of a request.
+type answer struct {
+	Status   int    `json:"status"`
+	Error    reason `json:"error"`
+	TimedOut bool   `json:"timed_out"`
 	Hits     struct {
 		Hits []struct {
 			Score  float64      `json:"_score"` // the rank
@@ -28,61 +31,135 @@ type searchAnswer struct {
 	} `json:"hits"`
 }
 
-// Search implements chat.Index. It finds nothing where Setup has not been
-// called yet.
-func (x *Index) Search(ctx context.Context, search chat.Search) ([]chat.Hit, bool, error) {
-	if len(search.Query.Terms) == 0 {
-		return nil, false, nil
+func (a answer) err() error {
+	if a.Status >= http.StatusBadRequest {
+		return &statusError{status: a.Status, reason: a.Error}
 	}
-	body, err := json.Marshal(searchBody(search))
+	if a.TimedOut {
+		return fmt.Errorf("%w: it took over %v", chat.ErrUnavailable, engineTimeout)
+	}
+	return nil
+}
+
+// Search implements chat.Index, in one request. It finds nothing where Setup
+// has not been called yet.
+func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, error) {
+	newest, hits, err := x.search(ctx, search)
 	if err != nil {
-		return nil, false, fmt.Errorf("encode search: %w", err)
+		return chat.Found{}, fmt.Errorf("search chat %d: %w", search.Chat.Number, err)
 	}
-	var answer searchAnswer
-	missingIsEmpty, partial := true, false
-	err = x.do(ctx, searchTimeout, opensearchapi.SearchRequest{
-		Index: []string{x.name}, Routing: []string{search.Chat.AppToken}, Body: bytes.NewReader(body),
-		IgnoreUnavailable: &missingIsEmpty, AllowPartialSearchResults: &partial,
-		FilterPath: []string{"timed_out", "hits.hits._score", "hits.hits._source"},
-	}, &answer)
+	var found chat.Found
+	for _, h := range newest.Hits.Hits {
+		found.IndexedThrough = h.Source.UpdatedAt
+	}
+	for _, h := range hits.Hits.Hits {
+		found.Hits = append(found.Hits, chat.Hit{Message: h.Source, Rank: chat.Rank(h.Score)})
+	}
+	if found.More = len(found.Hits) > search.Limit; found.More {
+		found.Hits = found.Hits[:search.Limit]
+	}
+	return found, nil
+}
+
+// search sends both searches. The first is over before the second begins.
+func (x *Index) search(ctx context.Context, search chat.Search) (newest, hits answer, err error) {
+	body, err := searchLines(search)
 	if err != nil {
-		return nil, false, fmt.Errorf("search chat %d: %w", search.Chat.Number, err)
+		return newest, hits, fmt.Errorf("encode search: %w", err)
 	}
-	if answer.TimedOut {
-		return nil, false, fmt.Errorf("%w: a search of chat %d took over %v", chat.ErrUnavailable, search.Chat.Number, engineTimeout)
+	oneAfterTheOther := 1
+	var both struct {
+		Responses []answer `json:"responses"`
 	}
-	var hits []chat.Hit
-	for _, h := range answer.Hits.Hits {
-		hits = append(hits, chat.Hit{Message: h.Source, Rank: chat.Rank(h.Score)})
+	err = x.do(ctx, searchTimeout, opensearchapi.MsearchRequest{
+		Index: []string{x.name}, Body: bytes.NewReader(body), MaxConcurrentSearches: &oneAfterTheOther,
+		FilterPath: []string{"responses.status", "responses.error", "responses.timed_out",
+			"responses.hits.hits._score", "responses.hits.hits._source"},
+	}, &both)
+	if err != nil {
+		return newest, hits, err
 	}
-	if len(hits) > search.Limit {
-		return hits[:search.Limit], true, nil
+	if len(both.Responses) != 2 {
+		return newest, hits, fmt.Errorf("%w: OpenSearch answered %d searches of 2", chat.ErrUnavailable, len(both.Responses))
 	}
-	return hits, false, nil
+	newest, hits = both.Responses[0], both.Responses[1]
+	return newest, hits, errors.Join(newest.err(), hits.err())
 }
 
 // object is a JSON object.
 type object map[string]any
 
-// searchBody returns the body of a search request. All that a client sent is
-// data in it.
-func searchBody(search chat.Search) object {
+// searchLines returns the body of a request with the two searches: for each a
+// line that says where to search and one that says for what. All that a client
+// sent is data in it. Both name the app as their preference, so that they meet
+// the same copy of the shard, and so do the pages of one search.
+//
+// https://docs.opensearch.org/latest/api-reference/search-apis/multi-search/
+func searchLines(search chat.Search) ([]byte, error) {
+	where := object{
+		"routing": search.Chat.AppToken, "preference": search.Chat.AppToken,
+		"ignore_unavailable": true, "allow_partial_search_results": false,
+	}
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines) // ends each value with a line feed and writes none within
+	for _, line := range []object{where, newestBody(search), where, hitsBody(search)} {
+		if err := encoder.Encode(line); err != nil {
+			return nil, err
+		}
+	}
+	return lines.Bytes(), nil
+}
+
+func timeout() string { return fmt.Sprintf("%dms", engineTimeout.Milliseconds()) }
+
+// newestBody asks for the newest change in what is searched, tombstones among
+// it. OpenSearch finds it in the index of times, without a look at the others.
+func newestBody(search chat.Search) object {
+	return object{
+		"query":            object{"bool": object{"filter": within(search.Chat)}},
+		"sort":             []object{{"updated_at": "desc"}},
+		"size":             1,
+		"track_total_hits": false,
+		"timeout":          timeout(),
+		"_source":          []string{"updated_at"},
+	}
+}
+
+func hitsBody(search chat.Search) object {
 	body := object{
 		"query":            rankQuery(search),
-		"sort":             []object{{"_score": "desc"}, {"message_number": "desc"}},
+		"sort":             order(search),
 		"size":             search.Limit + 1, // one more tells whether there are more
 		"track_total_hits": false,
-		"timeout":          fmt.Sprintf("%dms", engineTimeout.Milliseconds()),
+		"timeout":          timeout(),
 		"_source":          object{"excludes": []string{"text"}},
 	}
-	if after := search.After; after.Rank != 0 {
-		body["search_after"] = []any{after.Rank, after.Number}
+	if last := search.Last; last.Rank != 0 {
+		after := []any{last.Rank, last.Number}
+		if search.Chat.Number == 0 {
+			after = []any{last.Rank, last.Created, last.Chat, last.Number}
+		}
+		body["search_after"] = after
 	}
 	return body
 }
 
+func order(search chat.Search) []object {
+	if search.Chat.Number != 0 {
+		return []object{{"_score": "desc"}, {"message_number": "desc"}}
+	}
+	return []object{
+		{"_score": "desc"}, {"created_at": "desc"},
+		{"chat_number.order": object{"order": "desc", "unmapped_type": "long"}}, // older indexes do not have it
+		{"message_number": "desc"},
+	}
+}
+
 // rankQuery scores a document with the best rank at which all terms match.
 func rankQuery(search chat.Search) object {
+	if len(search.Query.Terms) == 0 {
+		return object{"match_none": object{}}
+	}
 	var ranks []object
 	for _, rank := range chat.Ranks() {
 		var all []object
@@ -97,15 +174,21 @@ func rankQuery(search chat.Search) object {
 	}}
 }
 
-func filters(search chat.Search) []object {
-	all := []object{
-		{"term": object{"app_token": search.Chat.AppToken}},
-		{"term": object{"chat_number": search.Chat.Number}},
+// within matches the documents of a chat, or of an app.
+func within(id chat.ChatID) []object {
+	all := []object{{"term": object{"app_token": id.AppToken}}}
+	if id.Number != 0 {
+		all = append(all, object{"term": object{"chat_number": id.Number}})
 	}
+	return all
+}
+
+func filters(search chat.Search) []object {
+	all := within(search.Chat)
 	if search.Sender != "" {
 		all = append(all, object{"term": object{"sender": search.Sender}})
 	}
-	created := object{}
+	created, number := object{}, object{}
 	if !search.From.IsZero() {
 		created["gte"] = chat.CeilMilli(search.From)
 	}
@@ -116,6 +199,15 @@ func filters(search chat.Search) []object {
 		created["format"] = "epoch_millis"
 		all = append(all, object{"range": object{"created_at": created}})
 	}
+	if search.After != 0 {
+		number["gt"] = search.After
+	}
+	if search.Before != 0 {
+		number["lt"] = search.Before
+	}
+	if len(number) > 0 {
+		all = append(all, object{"range": object{"message_number": number}})
+	}
 	return all
 }
 
@@ -123,14 +215,12 @@ func filters(search chat.Search) []object {
 // one: the beginning of a word is what follows a space.
 func termQuery(term chat.Term, rank chat.Rank) object {
 	switch {
-	case term.Phrase:
-		return object{"match_phrase": object{"text": strings.Join(term.Words, " ")}}
-	case rank == chat.Whole:
-		return object{"term": object{"text": term.Words[0]}}
+	case term.Phrase || rank == chat.Whole:
+		return object{"match_phrase": object{"text": term.String()}}
 	case rank == chat.Beginning:
-		return containsQuery(" " + term.Words[0])
+		return containsQuery(" " + term.String())
 	default:
-		return containsQuery(term.Words[0])
+		return containsQuery(term.String())
 	}
 }
 

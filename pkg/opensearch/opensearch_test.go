@@ -1,6 +1,7 @@
 package opensearch_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -124,19 +125,24 @@ func TestApplyErrors(t *testing.T) {
 }
 
 func TestSearchErrors(t *testing.T) {
+	const good = `{"status":200,"timed_out":false,"hits":{"hits":[]}}`
 	for _, tt := range []struct {
 		name    string
 		status  int
 		body    string
 		mayPass bool
 	}{
-		{"timed out", 200, `{"timed_out":true,"hits":{"hits":[]}}`, true},
-		{"shards failed", 503, `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}`, true},
-		{"query refused", 400, `{"error":{"type":"parsing_exception","reason":"unknown query"}}`, false},
+		{"timed out", 200, `{"responses":[` + good + `,{"status":200,"timed_out":true,"hits":{"hits":[]}}]}`, true},
+		{"timed out looking for the newest change", 200, `{"responses":[{"status":200,"timed_out":true,"hits":{"hits":[]}},` + good + `]}`, true},
+		{"shards failed", 200, `{"responses":[` + good + `,{"status":503,"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}]}`, true},
+		{"query refused", 200, `{"responses":[` + good + `,{"status":400,"error":{"type":"parsing_exception","reason":"unknown query"}}]}`, false},
+		{"request refused", 400, `{"error":{"type":"parse_exception","reason":"no lines"}}`, false},
+		{"one answer for two", 200, `{"responses":[` + good + `]}`, true},
+		{"throttled", 429, `429 Too Many Requests /_msearch`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := newServer(t, answer(tt.status, tt.body))
-			_, _, err := x.Search(t.Context(), chat.Search{Chat: chat.ChatID{AppToken: "app", Number: 1}, Query: parse(t, "red"), Limit: 1})
+			_, err := x.Search(t.Context(), chat.Search{Chat: chat.ChatID{AppToken: "app", Number: 1}, Query: parse(t, "red"), Limit: 1})
 			if err == nil || errors.Is(err, chat.ErrUnavailable) != tt.mayPass {
 				t.Errorf("error %v, may pass should be %v", err, tt.mayPass)
 			}
@@ -151,7 +157,7 @@ func TestServerAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, searchErr := x.Search(t.Context(), chat.Search{Query: parse(t, "red"), Limit: 1})
+	_, searchErr := x.Search(t.Context(), chat.Search{Query: parse(t, "red"), Limit: 1})
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -301,38 +307,39 @@ func TestApplyHalvesRefusedBulks(t *testing.T) {
 }
 
 func TestSearchRequest(t *testing.T) {
-	id := chat.ChatID{AppToken: "app", Number: 7}
+	one, all := chat.ChatID{AppToken: "app", Number: 7}, chat.ChatID{AppToken: "app"}
 	from := time.Date(2026, 3, 1, 12, 0, 0, 1, time.UTC)
 	for _, tt := range []struct {
 		name   string
 		search chat.Search
 	}{
-		{"word", chat.Search{Query: parse(t, "Hello"), Limit: 50}},
-		{"short", chat.Search{Query: parse(t, "a bc"), Limit: 50}},
-		{"phrase", chat.Search{Query: parse(t, `"red fox" jum`), Limit: 50}},
-		{"filtered", chat.Search{Query: parse(t, "red"), Sender: `a"}*`, From: from, To: from.Add(time.Hour),
-			After: chat.Position{Rank: chat.Beginning, Number: chat.MaxNumber}, Limit: 200}},
+		{"word", chat.Search{Chat: one, Query: parse(t, "Hello"), Limit: 50}},
+		{"short", chat.Search{Chat: one, Query: parse(t, "a bc"), Limit: 50}},
+		{"phrase", chat.Search{Chat: one, Query: parse(t, `"red fox" jum`), Limit: 50}},
+		{"several", chat.Search{Chat: one, Query: parse(t, "a.b@example 北京"), Limit: 50}},
+		{"none", chat.Search{Chat: one, Query: parse(t, "?!"), Limit: 50}},
+		{"filtered", chat.Search{Chat: one, Query: parse(t, "red"), Sender: `a"}*`, From: from, To: from.Add(time.Hour), After: 5, Before: 90,
+			Last: chat.Position{Rank: chat.Beginning, Number: chat.MaxNumber}, Limit: 200}},
+		{"app", chat.Search{Chat: all, Query: parse(t, "red"), After: 5,
+			Last: chat.Position{Rank: chat.Part, Created: 1772366400000, Chat: 3, Number: 4}, Limit: 50}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got bytes.Buffer
 			x := newServer(t, func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path != "/messages/_search" || r.URL.Query().Get("routing") != "app" {
-					t.Errorf("request %s, want a search routed by the app", r.URL)
+				if r.URL.Path != "/messages/_msearch" || r.URL.Query().Get("max_concurrent_searches") != "1" {
+					t.Errorf("request %s, want searches one after the other", r.URL)
 				}
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
+				for lines := bufio.NewScanner(r.Body); lines.Scan(); got.WriteByte('\n') {
+					if err := json.Indent(&got, lines.Bytes(), "", "  "); err != nil {
+						t.Error(err)
+					}
 				}
-				if err := json.Indent(&got, body, "", "  "); err != nil {
-					t.Error(err)
-				}
-				io.WriteString(w, `{"timed_out":false}`)
+				io.WriteString(w, `{"responses":[{"status":200},{"status":200}]}`)
 			})
-			tt.search.Chat = id
-			if _, _, err := x.Search(t.Context(), tt.search); err != nil {
+			if _, err := x.Search(t.Context(), tt.search); err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, filepath.Join("testdata", tt.name+".json"), got.String()+"\n")
+			compareGolden(t, filepath.Join("testdata", tt.name+".json"), got.String())
 		})
 	}
 }

@@ -17,9 +17,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Index is the contract of the port chat.Index. It calls open once, runs its
-// cases side by side, each in apps of its own, and never expects the index to
-// be empty. What a query finds is held against chat.Query.Match, which
+// Index is the contract of the port chat.Index. It runs its cases side by side
+// on one index, each in apps of its own, so that none expects the index to be
+// empty; only how fresh the index is it asks a second one. What a query finds is held against chat.Query.Match, which
 // specifies it.
 func Index(t *testing.T, open func(t *testing.T) chat.Index) {
 	x := open(t)
@@ -33,6 +33,9 @@ func Index(t *testing.T, open func(t *testing.T) chat.Index) {
 		{"filters by sender and time", searchFilters},
 		{"pages neither repeat nor skip", searchPages},
 		{"one chat is searched", searchOneChat},
+		{"all chats of an app are searched", searchApp},
+		{"pages of an app neither repeat nor skip", searchAppPages},
+		{"what users search for", casesFind},
 		{"a newer version replaces an older one", newerVersions},
 		{"an older or equal version changes nothing", olderVersions},
 		{"versions in one call", versionsInOneCall},
@@ -49,6 +52,10 @@ func Index(t *testing.T, open func(t *testing.T) chat.Index) {
 			c.run(t, newIndexTest(t, x))
 		})
 	}
+	t.Run("how fresh the index is", func(t *testing.T) {
+		t.Parallel()
+		indexedThrough(t, newIndexTest(t, open(t)))
+	})
 }
 
 // indexTest is an index and a new app in it.
@@ -125,8 +132,12 @@ func applyNow(t *testing.T, x chat.Index, messages []chat.Message) {
 	}
 }
 
-// markChat is a chat that only settle writes to.
-const markChat = 1 << 40
+// markChat is a chat that only settle writes to, and markBody what it writes:
+// a word that no search of the suite matches, not even of the whole app.
+const (
+	markChat = 1 << 40
+	markBody = "⌖"
+)
 
 // settle waits until searches see all that was applied so far: it applies one
 // more message of the app and searches for that. Without it a test that
@@ -134,15 +145,11 @@ const markChat = 1 << 40
 func (x *indexTest) settle(t *testing.T) {
 	t.Helper()
 	x.marks++
-	mark := x.message(t, markChat, x.marks, "mark")
+	mark := x.message(t, markChat, x.marks, markBody)
 	applyNow(t, x.index, []chat.Message{mark})
-	search := chat.Search{Chat: mark.ChatID(), Query: parse(t, "mark"), Limit: 1}
+	search := chat.Search{Chat: mark.ChatID(), Query: parse(t, markBody), Limit: 1}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		hits, _, err := x.index.Search(t.Context(), search)
-		if err != nil {
-			t.Fatalf("Search: %v", err)
-		}
-		if len(hits) > 0 && hits[0].Message.Number == x.marks {
+		if hits := x.found(t, search).Hits; len(hits) > 0 && hits[0].Message.Number == x.marks {
 			return
 		}
 	}
@@ -168,20 +175,27 @@ func (x *indexTest) find(t *testing.T, chatNumber int64, query string) []chat.Po
 func (x *indexTest) search(t *testing.T, search chat.Search) []chat.Position {
 	t.Helper()
 	search.Limit = chat.MaxPage
-	hits, more, err := x.index.Search(t.Context(), search)
+	found := x.found(t, search)
+	if found.More {
+		t.Fatalf("Search says there are more than %d hits", len(found.Hits))
+	}
+	return positions(search, found.Hits)
+}
+
+// found searches.
+func (x *indexTest) found(t *testing.T, search chat.Search) chat.Found {
+	t.Helper()
+	found, err := x.index.Search(t.Context(), search)
 	if err != nil {
 		t.Fatalf("Search: %v", err)
 	}
-	if more {
-		t.Fatalf("Search says there are more than %d hits", len(hits))
-	}
-	return positions(hits)
+	return found
 }
 
-func positions(hits []chat.Hit) []chat.Position {
+func positions(search chat.Search, hits []chat.Hit) []chat.Position {
 	var all []chat.Position
 	for _, h := range hits {
-		all = append(all, h.Position())
+		all = append(all, search.Position(h))
 	}
 	return all
 }
@@ -255,25 +269,32 @@ func queryFinds(t *testing.T, x *indexTest) {
 		{"Greek final sigma", []string{"ΟΔΟΣ", "οδός"}, "οδοσ", []chat.Position{whole(2), whole(1)}},
 		{"Hebrew points", []string{"שָׁלוֹם"}, "שלום", []chat.Position{whole(1)}},
 		{"Devanagari", []string{"किताब"}, "किता", []chat.Position{beginning(1)}},
-		{"Chinese", []string{"我喜欢北京烤鸭", "北京"}, "北京", []chat.Position{whole(2), part(1)}},
-		{"Japanese", []string{"東京タワーに行く", "がっこう", "かっこう"}, "タワー", []chat.Position{part(1)}},
+		{"Chinese", []string{"我喜欢北京烤鸭", "北京", "北方和南京"}, "北京", []chat.Position{whole(2), whole(1)}},
+		{"Chinese phrase", []string{"我喜欢北京烤鸭", "京北"}, `"北京"`, []chat.Position{whole(1)}},
+		{"Japanese", []string{"東京タワーに行く", "がっこう", "かっこう"}, "タワー", []chat.Position{whole(1)}},
+		{"Japanese, across kinds of letters", []string{"東京タワーに行く", "東京スカイツリー"}, "京タワ", []chat.Position{beginning(1)}},
 		{"Japanese voicing makes another letter", []string{"が", "か"}, "か", []chat.Position{whole(2)}},
 		{"Korean", []string{"한글날"}, "한글", []chat.Position{beginning(1)}},
 		{"emoji", []string{"ok👍🏽yes", "👍", "👎"}, "👍", []chat.Position{whole(2), whole(1)}},
 		{"emoji in a phrase", []string{"so 🎉🎉 fun", "🎉 so 🎉"}, `"🎉🎉"`, []chat.Position{whole(1)}},
+		{"what is written together stands together", []string{"foo bar", "bar-foo", "foo.bar", "foo, x bar foo bars"}, "foo-bar",
+			[]chat.Position{whole(3), whole(1), beginning(4)}},
+		{"together, from within a word", []string{"a xfoo bar", "foo xbar", "xfoo x bar foo bars"}, "foo-bar",
+			[]chat.Position{beginning(3), part(1)}},
+		{"together, and a word", []string{"a-b c", "c a b", "a c b"}, "a-b c", []chat.Position{whole(2), whole(1)}},
 		{"letters beyond 16 bits", []string{"𠮷野家", "𐐀𐐁𐐂𐐃𐐄"}, "𐐁𐐂𐐃", []chat.Position{part(2)}},
 		{"two letters beyond 16 bits", []string{"𐐀𐐁𐐂", "𐐀𐐂𐐁"}, "𐐀𐐁", []chat.Position{beginning(1)}},
-		{"one letter beyond 16 bits", []string{"𠮷野家", "吉野家"}, "𠮷", []chat.Position{beginning(1)}},
+		{"one letter beyond 16 bits", []string{"𠮷野家", "吉野家"}, "𠮷", []chat.Position{whole(1)}},
 
 		{"an asterisk is no wildcard", []string{"hello", "hel"}, "hel*", []chat.Position{whole(2), beginning(1)}},
 		{"an asterisk alone finds nothing", []string{"hello", "*"}, "*", nil},
-		{"a question mark is no wildcard", []string{"word", "w rd"}, "w?rd", []chat.Position{whole(2), part(1)}},
+		{"a question mark is no wildcard", []string{"word", "w rd"}, "w?rd", []chat.Position{whole(2)}},
 		{"OR is a word", []string{"red", "blue", "red or blue"}, "red OR blue", []chat.Position{whole(3)}},
 		{"AND NOT are words", []string{"red", "red and not blue"}, "red AND NOT blue", []chat.Position{whole(2)}},
 		{"a colon names no field", []string{"red", "body red", "body: red"}, "body:red", []chat.Position{whole(3), whole(2)}},
 		{"a minus excludes nothing", []string{"red blue"}, "red -blue", []chat.Position{whole(1)}},
 		{"slashes make no pattern", []string{"hello"}, "/.*/", nil},
-		{"tilde and caret are no operators", []string{"hello", "hallo 2 3"}, "hallo~2 hallo^3", []chat.Position{whole(2)}},
+		{"tilde and caret are no operators", []string{"hello", "hallo 2, hallo 3"}, "hallo~2 hallo^3", []chat.Position{whole(2)}},
 		{"braces and quotes are no JSON", []string{"x", "match all"}, `"}}],{"match_all":{}`, []chat.Position{whole(2)}},
 	}
 	var all []chat.Message
@@ -305,30 +326,42 @@ func queriesFindMatches(t *testing.T, x *indexTest) {
 		if err != nil {
 			t.Skip("no query")
 		}
-		want := matches(corpus, q)
-		limit := rapid.IntRange(max(1, len(want)/3), len(want)+1).Draw(t, "limit")
-		got := inPages(t, x.index, chat.Search{Chat: corpus[0].ChatID(), Query: q, Limit: limit})
+		search := chat.Search{Chat: corpus[0].ChatID(), Query: q}
+		if rapid.Bool().Draw(t, "all chats") {
+			search.Chat.Number = 0
+		}
+		want := matches(corpus, search)
+		search.Limit = rapid.IntRange(max(1, len(want)/3), len(want)+1).Draw(t, "limit")
+		got := inPages(t, x.index, search)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%q (-want +got):\n%s", text, diff)
 		}
 	})
 }
 
-// matches returns what a query finds in messages of one chat.
-func matches(messages []chat.Message, q chat.Query) []chat.Position {
-	var found []chat.Position
+// matches returns the places of what a search finds among messages.
+func matches(messages []chat.Message, search chat.Search) []chat.Position {
+	return positions(search, hits(messages, search))
+}
+
+// hits returns what a search finds among messages, all on one page.
+func hits(messages []chat.Message, search chat.Search) []chat.Hit {
+	var found []chat.Hit
 	for _, m := range messages {
-		if rank, _ := q.Match(m.Body); rank > 0 {
-			found = append(found, chat.Position{Rank: rank, Number: m.Number})
+		if rank, _ := search.Query.Match(m.Body); rank > 0 && lets(search, m) {
+			found = append(found, chat.Hit{Message: m, Rank: rank})
 		}
 	}
-	slices.SortFunc(found, func(a, b chat.Position) int {
-		if a.Rank != b.Rank {
-			return int(b.Rank - a.Rank)
-		}
-		return int(b.Number - a.Number)
-	})
+	slices.SortFunc(found, func(a, b chat.Hit) int { return search.Position(a).Compare(search.Position(b)) })
 	return found
+}
+
+// lets reports whether a search's filters let a message through.
+func lets(s chat.Search, m chat.Message) bool {
+	return (s.Chat == m.ChatID() || s.Chat == chat.ChatID{AppToken: m.AppToken}) &&
+		(s.Sender == "" || s.Sender == m.Sender) &&
+		(s.From.IsZero() || !m.CreatedAt.Before(s.From)) && (s.To.IsZero() || m.CreatedAt.Before(s.To)) &&
+		m.Number > s.After && (s.Before == 0 || m.Number < s.Before)
 }
 
 // inPages returns the places of all hits, read page by page.
@@ -336,21 +369,21 @@ func inPages(t rapid.TB, x chat.Index, search chat.Search) []chat.Position {
 	t.Helper()
 	var all []chat.Position
 	for {
-		hits, more, err := x.Search(context.Background(), search)
+		found, err := x.Search(context.Background(), search)
 		if err != nil {
 			t.Fatalf("Search: %v", err)
 		}
-		if len(hits) > search.Limit {
-			t.Fatalf("a page of %d hits where at most %d were asked for", len(hits), search.Limit)
+		if len(found.Hits) > search.Limit {
+			t.Fatalf("a page of %d hits where at most %d were asked for", len(found.Hits), search.Limit)
 		}
-		all = append(all, positions(hits)...)
-		if !more {
+		all = append(all, positions(search, found.Hits)...)
+		if !found.More {
 			return all
 		}
-		if len(hits) < search.Limit {
-			t.Fatalf("a page of %d hits, not %d, and more to come", len(hits), search.Limit)
+		if len(found.Hits) < search.Limit {
+			t.Fatalf("a page of %d hits, not %d, and more to come", len(found.Hits), search.Limit)
 		}
-		search.After = hits[len(hits)-1].Position()
+		search.Last = all[len(all)-1]
 	}
 }
 
@@ -362,10 +395,7 @@ func hitRoundTrip(t *testing.T, x *indexTest) {
 		Body:   "  same \"quoted\" \\ <b>&amp;</b>\n\t\u2028 \x00\x1f 👍🏽 سَلَام \ufffd ",
 		Sender: "Ann \"the\" O'Néil #1 👩‍🚀", Version: 7, CreatedAt: at, UpdatedAt: at.Add(time.Hour + time.Millisecond)}
 	x.apply(t, plain, full)
-	hits, more, err := x.index.Search(t.Context(), chat.Search{Chat: full.ChatID(), Query: parse(t, "same"), Limit: 2})
-	if err != nil || more {
-		t.Fatalf("Search: more %v, error %v", more, err)
-	}
+	hits := x.found(t, chat.Search{Chat: full.ChatID(), Query: parse(t, "same"), Limit: 2}).Hits
 	want := []chat.Hit{{Message: plain, Rank: chat.Whole}, {Message: full, Rank: chat.Whole}}
 	if diff := cmp.Diff(want, hits); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -414,6 +444,14 @@ func searchFilters(t *testing.T, x *indexTest) {
 		{"from after to", chat.Search{From: at(4), To: at(2)}, nil},
 		{"all at once", chat.Search{Sender: "ann", From: at(2), To: at(5)}, []chat.Position{beginning(4)}},
 		{"centuries ago", chat.Search{To: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)}, nil},
+		{"after a number", chat.Search{After: 2}, []chat.Position{whole(6), whole(3), beginning(4), part(5)}},
+		{"before a number", chat.Search{Before: 5}, []chat.Position{whole(3), whole(2), whole(1), beginning(4)}},
+		{"between numbers", chat.Search{After: 2, Before: 5}, []chat.Position{whole(3), beginning(4)}},
+		{"between neighbours", chat.Search{After: 2, Before: 3}, nil},
+		{"between numbers turned round", chat.Search{After: 5, Before: 2}, nil},
+		{"after the highest number", chat.Search{After: chat.MaxNumber}, nil},
+		{"before the highest number", chat.Search{Before: chat.MaxNumber, Sender: "bob"}, []chat.Position{whole(3)}},
+		{"numbers and a time", chat.Search{After: 1, To: at(4)}, []chat.Position{whole(3), whole(2)}},
 		{"until the last year", chat.Search{From: at(6), To: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, []chat.Position{whole(6)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -435,9 +473,8 @@ func searchPages(t *testing.T, x *indexTest) {
 	for _, query := range []string{"hell", "ell", `"red fox"`, `"red fox" hel`, "e"} {
 		for _, limit := range []int{1, 2, 7, 13, 14, 42, chat.MaxPage} {
 			t.Run(fmt.Sprintf("%s by %d", query, limit), func(t *testing.T) {
-				q := parse(t, query)
-				got := inPages(t, x.index, chat.Search{Chat: messages[0].ChatID(), Query: q, Limit: limit})
-				if diff := cmp.Diff(matches(messages, q), got); diff != "" {
+				search := chat.Search{Chat: messages[0].ChatID(), Query: parse(t, query), Limit: limit}
+				if diff := cmp.Diff(matches(messages, search), inPages(t, x.index, search)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			})
@@ -613,7 +650,7 @@ func longestQueries(t *testing.T, x *indexTest) {
 	for i := range chat.MaxQuery {
 		emoji.WriteRune('🌀' + rune(i)) // each a word
 	}
-	for i := range chat.MaxQuery / 2 {
+	for i := range chat.MaxTerms {
 		words.WriteRune('一' + rune(i))
 		words.WriteByte(' ')
 	}
@@ -621,7 +658,7 @@ func longestQueries(t *testing.T, x *indexTest) {
 	messages := x.messages(t, 1, emoji.String(), words.String(), "unrelated", "一 "+words.String())
 	x.apply(t, messages...)
 	for _, query := range queries {
-		want := matches(messages, parse(t, query))
+		want := matches(messages, chat.Search{Chat: messages[0].ChatID(), Query: parse(t, query)})
 		if len(want) == 0 {
 			t.Errorf("%.20q matches nothing", query)
 		}
@@ -649,7 +686,7 @@ func cancelledIndex(t *testing.T, x *indexTest) {
 	if len(errs) != 1 || !errors.Is(errs[0], chat.ErrUnavailable) || !errors.Is(errs[0], context.Canceled) {
 		t.Errorf("Apply returned %v, want the end of the context as ErrUnavailable", errs)
 	}
-	_, _, err := x.index.Search(ctx, chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
+	_, err := x.index.Search(ctx, chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
 	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("Search returned %v, want the end of the context as ErrUnavailable", err)
 	}

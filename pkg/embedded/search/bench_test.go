@@ -11,10 +11,7 @@ import (
 	"chatapi/pkg/embedded/search"
 )
 
-// newCorpus returns messages of one chat with about 10 words each, drawn from
-// 20,000 as unevenly as in real text. They are the same in each run but for
-// their app.
-func newCorpus(b *testing.B, n int) []chat.Message {
+func newCorpus(b *testing.B, n, chats int) []chat.Message {
 	b.Helper()
 	app, err := chat.NewApp("bench", nil, time.Now())
 	if err != nil {
@@ -34,49 +31,85 @@ func newCorpus(b *testing.B, n int) []chat.Message {
 		for j := range words {
 			words[j] = vocabulary[draw.Uint64()]
 		}
-		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: 1}, strings.Join(words, " "), "ann", nil, time.Now())
+		m, err := chat.NewMessage(chat.ChatID{AppToken: app.Token, Number: int64(i%chats + 1)}, strings.Join(words, " "), "ann", nil, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}
-		m.Number = int64(i + 1)
+		m.Number = int64(i/chats + 1)
 		all[i] = m
 	}
 	return all
 }
 
-// BenchmarkApply applies batches of 500 messages.
 func BenchmarkApply(b *testing.B) {
 	const size = 500
-	x, corpus := openBench(b), newCorpus(b, 100*size)
-	next := 0
-	for b.Loop() {
-		for i := range size {
-			corpus[next+i].Version++
-		}
-		applyBench(b, x, corpus[next:next+size])
-		next = (next + size) % len(corpus)
-	}
-	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
-}
-
-// BenchmarkSearch searches 20,000 messages of one chat.
-func BenchmarkSearch(b *testing.B) {
-	x, corpus := openBench(b), newCorpus(b, 20_000)
-	applyBench(b, x, corpus)
-	rare := strings.Fields(corpus[len(corpus)/2].Body)
-	for _, query := range []string{"ba", "b", rare[0], rare[0][:3], `"` + corpus[0].Body + `"`, "qqq"} {
-		q, err := chat.ParseQuery(query)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("%.12s", query), func(b *testing.B) {
+	for _, chats := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("%d chats", chats), func(b *testing.B) {
+			x, corpus := openBench(b), newCorpus(b, 100*size, chats)
+			next := 0
 			for b.Loop() {
-				if _, _, err := x.Search(b.Context(), chat.Search{Chat: corpus[0].ChatID(), Query: q, Limit: chat.DefaultPage}); err != nil {
-					b.Fatal(err)
+				for i := range size {
+					corpus[next+i].Version++
 				}
+				applyBench(b, x, corpus[next:next+size])
+				next = (next + size) % len(corpus)
 			}
+			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
 		})
 	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	for _, chats := range []int{1, 1000} {
+		x, corpus := openBench(b), newCorpus(b, 200_000, chats)
+		for i := 0; i < len(corpus); i += 500 {
+			applyBench(b, x, corpus[i:i+500])
+		}
+		time.Sleep(3 * time.Second)
+		rare := strings.Fields(corpus[len(corpus)/2].Body)
+		for _, query := range []struct{ name, text string }{
+			{"common word", mostCommon(corpus)}, {"word", longest(rare)}, {"beginning", longest(rare)[:3]}, {"part", longest(rare)[1:4]}, {"one letter", "b"},
+			{"vowel", "a"}, {"nothing", "qqq"}, {"phrase", `"` + corpus[0].Body + `"`},
+		} {
+			q, err := chat.ParseQuery(query.text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("%d chats/%s", chats, query.name), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := x.Search(b.Context(), chat.Search{Chat: corpus[0].ChatID(), Query: q, Limit: chat.DefaultPage}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func longest(words []string) string {
+	best := ""
+	for _, w := range words {
+		if len(w) > len(best) {
+			best = w
+		}
+	}
+	return best
+}
+
+func mostCommon(corpus []chat.Message) string {
+	n := map[string]int{}
+	for _, m := range corpus[:5000] {
+		for _, w := range strings.Fields(m.Body) {
+			n[w]++
+		}
+	}
+	best := ""
+	for w, c := range n {
+		if c > n[best] {
+			best = w
+		}
+	}
+	return best
 }
 
 func openBench(b *testing.B) *search.Index {

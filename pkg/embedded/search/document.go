@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"chatapi/pkg/chat"
@@ -17,21 +15,22 @@ import (
 // The fields of a document.
 const (
 	wordsField   = "words"
+	pairsField   = "pairs"
 	senderField  = "sender"
+	chatField    = "chat"
 	placeField   = "place"
 	messageField = "message"
 )
 
-// scope stands in front of each term that belongs to a chat. No word and no
-// chat's name has a space in it, so a chat's terms are one range of the
-// dictionary.
-func scope(id chat.ChatID) string { return id.String() + " " }
+// scope stands in front of each term that belongs to an app. No token has a
+// space in it, so an app's terms are one range of the dictionary.
+func scope(appToken string) string { return appToken + " " }
 
 // newDocument returns a message's document; a deleted message's has nothing
 // but its place.
 func newDocument(id string, m chat.Message) (*document.Document, error) {
 	doc := document.NewDocument(id)
-	doc.AddField(document.NewTextFieldWithIndexingOptions(placeField, nil, []byte(placeOf(m).key()),
+	doc.AddField(document.NewTextFieldWithIndexingOptions(placeField, nil, placeOf(m).encode(),
 		index.IndexField|index.SkipFreqNorm|index.DocValues))
 	if m.Deleted() {
 		return doc, nil
@@ -40,14 +39,33 @@ func newDocument(id string, m chat.Message) (*document.Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", id, err)
 	}
-	chatScope := scope(m.ChatID())
+	app, words := scope(m.AppToken), strings.Fields(chat.Fold(m.Body))
 	doc.AddField(document.NewTextFieldWithIndexingOptions(messageField, nil, stored, index.StoreField))
-	doc.AddField(newTerms(wordsField, chatScope, strings.Fields(chat.Fold(m.Body))))
+	doc.AddField(newTerms(chatField, "", m.ChatID().String()))
+	doc.AddField(newTerms(wordsField, app, words...))
+	if found := pairs(words); len(found) > 0 {
+		doc.AddField(newTerms(pairsField, app, found...))
+	}
 	if m.Sender != "" {
-		doc.AddField(newTerms(senderField, chatScope, []string{m.Sender}))
+		doc.AddField(newTerms(senderField, app, m.Sender))
 	}
 	return doc, nil
 }
+
+// pairs returns each two neighbours of a script without spaces. There a word is
+// one character, and a search for the characters alone would have to look at
+// nearly every message to find those where they stand side by side.
+func pairs(words []string) []string {
+	var found []string
+	for i := 1; i < len(words); i++ {
+		if chat.IsUnspaced(words[i-1]) && chat.IsUnspaced(words[i]) {
+			found = append(found, pair(words[i-1], words[i]))
+		}
+	}
+	return found
+}
+
+func pair(first, second string) string { return first + " " + second }
 
 // terms is a field of ready-made terms. It stands in for bleve's text field
 // and analyzer, which would allocate each term several times.
@@ -57,7 +75,7 @@ type terms struct {
 	bytes int
 }
 
-func newTerms(name, scope string, texts []string) *terms {
+func newTerms(name, scope string, texts ...string) *terms {
 	t := &terms{name: name, found: make(index.TokenFrequencies, len(texts))}
 	for _, text := range texts {
 		term := scope + text
@@ -83,69 +101,52 @@ func (t *terms) Size() int                                        { return t.byt
 
 // place is what a search sorts and filters by, without reading the message.
 type place struct {
+	chat    int64
 	number  int64
 	created int64 // milliseconds since 1970
 	version int64
 }
 
 func placeOf(m chat.Message) place {
-	return place{number: m.Number, created: m.CreatedAt.UnixMilli(), version: m.Version}
+	return place{chat: m.ChatNumber, number: m.Number, created: m.CreatedAt.UnixMilli(), version: m.Version}
 }
 
-// key returns the place as text that sorts by number. It has no byte 0xFF,
-// which separates values in scorch.
-func (p place) key() string {
-	return numberKey(p.number) + sortableHex(p.created) + sortableHex(p.version)
-}
+const (
+	placeDigits = 8       // of one value, each with 7 bits
+	placeBias   = 1 << 55 // makes every value of a message positive
+)
 
-func numberKey(number int64) string { return sortableHex(number) }
-
-const hexDigits = 16
-
-// sortableHex returns hexadecimal digits that sort as the numbers do, negative
-// ones first.
-func sortableHex(n int64) string {
-	return fmt.Sprintf("%0*x", hexDigits, uint64(n)^(1<<63))
-}
-
-func parsePlace(key []byte) (place, error) {
-	if len(key) != 3*hexDigits {
-		return place{}, fmt.Errorf("place %q does not have %d digits", key, 3*hexDigits)
-	}
-	var n [3]int64
-	for i := range n {
-		u, err := strconv.ParseUint(string(key[i*hexDigits:(i+1)*hexDigits]), 16, 64)
-		if err != nil {
-			return place{}, fmt.Errorf("place %q: %w", key, err)
+// encode writes each value in digits of 7 bits, because the byte 0xFF
+// separates values in scorch.
+func (p place) encode() []byte {
+	key := make([]byte, 0, 4*placeDigits)
+	for _, n := range [...]int64{p.chat, p.number, p.created, p.version} {
+		u := uint64(n + placeBias)
+		for shift := 7 * (placeDigits - 1); shift >= 0; shift -= 7 {
+			key = append(key, byte(u>>shift)&0x7F)
 		}
-		n[i] = int64(u ^ (1 << 63))
 	}
-	return place{number: n[0], created: n[1], version: n[2]}, nil
+	return key
+}
+
+func decodePlace(key []byte) (place, error) {
+	var n [4]int64
+	if len(key) != len(n)*placeDigits {
+		return place{}, fmt.Errorf("place %x does not have %d digits", key, len(n)*placeDigits)
+	}
+	for i := range n {
+		var u uint64
+		for _, digit := range key[i*placeDigits : (i+1)*placeDigits] {
+			u = u<<7 | uint64(digit)
+		}
+		n[i] = int64(u) - placeBias
+	}
+	return place{chat: n[0], number: n[1], created: n[2], version: n[3]}, nil
 }
 
 func readPlace(values index.DocValueReader, id index.IndexInternalID) (place, error) {
 	var p place
-	var parseErr error
-	err := values.VisitDocValues(id, func(_ string, key []byte) { p, parseErr = parsePlace(key) })
-	return p, errors.Join(err, parseErr)
+	decodeErr := errors.New("it has no place")
+	err := values.VisitDocValues(id, func(_ string, key []byte) { p, decodeErr = decodePlace(key) })
+	return p, errors.Join(err, decodeErr)
 }
-
-// period is the range of creation times that a search lets through.
-type period struct {
-	from, to int64 // milliseconds since 1970; to is not in it
-}
-
-func periodOf(s chat.Search) period {
-	p := period{from: math.MinInt64, to: math.MaxInt64}
-	if !s.From.IsZero() {
-		p.from = chat.CeilMilli(s.From)
-	}
-	if !s.To.IsZero() {
-		p.to = chat.CeilMilli(s.To)
-	}
-	return p
-}
-
-func (p period) all() bool { return p.from == math.MinInt64 && p.to == math.MaxInt64 }
-
-func (p period) holds(created int64) bool { return p.from <= created && created < p.to }

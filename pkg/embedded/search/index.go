@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"chatapi/pkg/chat"
 
@@ -26,6 +29,8 @@ type Index struct {
 	closed bool
 	engine index.Index
 	queue  *index.AnalysisQueue
+
+	rebuilding atomic.Bool
 
 	applying sync.Mutex // between reading the versions held and writing newer ones
 	unsaved  bool       // a batch failed: what the engine holds may not be on disk
@@ -67,6 +72,11 @@ func (x *Index) Close() error {
 	}
 	return nil
 }
+
+// SetRebuilding says whether the index is being built again. While it is,
+// changes come in another order than that of their times, so the newest of them
+// does not tell how far the index has come, and searches do not say it.
+func (x *Index) SetRebuilding(on bool) { x.rebuilding.Store(on) }
 
 // Ping returns an error after Close.
 func (x *Index) Ping(context.Context) error {
@@ -116,8 +126,17 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 // newer returns a batch of the messages that the index does not hold in the
 // same or a newer version.
 func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
+	reader, err := x.engine.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
 	newest := chat.NewestVersions(messages)
-	held, err := x.heldVersions(newest)
+	held, err := heldVersions(reader, newest)
+	if err != nil {
+		return nil, err
+	}
+	through, err := indexedThrough(reader)
 	if err != nil {
 		return nil, err
 	}
@@ -131,16 +150,33 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 			return nil, err
 		}
 		batch.Update(doc)
+		if m.UpdatedAt.After(through) {
+			through = m.UpdatedAt
+		}
 	}
+	batch.SetInternal(throughKey, strconv.AppendInt(nil, through.UnixMilli(), 10))
 	return batch, nil
 }
 
-func (x *Index) heldVersions(messages map[string]chat.Message) (map[string]int64, error) {
-	reader, err := x.engine.Reader()
-	if err != nil {
-		return nil, err
+// throughKey names the time of the newest change, in milliseconds since 1970.
+// It is written with the messages of its batch, so the two never differ.
+var throughKey = []byte("indexed_through")
+
+// indexedThrough returns the time of the newest change that the index holds,
+// in whatever app; zero where it holds none.
+func indexedThrough(reader index.IndexReader) (time.Time, error) {
+	text, err := reader.GetInternal(throughKey)
+	if err != nil || text == nil {
+		return time.Time{}, err
 	}
-	defer reader.Close()
+	milli, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read %s: %w", throughKey, err)
+	}
+	return time.UnixMilli(milli).UTC(), nil
+}
+
+func heldVersions(reader index.IndexReader, messages map[string]chat.Message) (map[string]int64, error) {
 	values, err := reader.DocValueReader([]string{placeField})
 	if err != nil {
 		return nil, err

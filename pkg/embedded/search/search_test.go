@@ -64,12 +64,12 @@ func find(t *testing.T, x *search.Index, id chat.ChatID, text string) []int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hits, _, err := x.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
+	found, err := x.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var numbers []int64
-	for _, h := range hits {
+	for _, h := range found.Hits {
 		numbers = append(numbers, h.Message.Number)
 	}
 	return numbers
@@ -154,7 +154,7 @@ func TestClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, _, searchErr := x.Search(t.Context(), chat.Search{Chat: messages[0].ChatID(), Query: query, Limit: 1})
+	_, searchErr := x.Search(t.Context(), chat.Search{Chat: messages[0].ChatID(), Query: query, Limit: 1})
 	for _, tt := range []struct {
 		name string
 		err  error

@@ -1,0 +1,217 @@
+package embedded_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// unpackFormat1 unpacks a folder that the first release wrote. It has an app
+// with two chats of three messages each, one a minute from 12:00 on; the changes
+// of the second chat are not indexed yet.
+func unpackFormat1(t *testing.T) (dir string, chats [2]chat.ChatID) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	packed, err := os.Open(filepath.Join("testdata", "format-1.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	unzipped, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for files := tar.NewReader(unzipped); ; {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.Typeflag == tar.TypeDir {
+			makeDir(t, filepath.Join(dir, header.Name))
+			continue
+		}
+		text, err := io.ReadAll(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, dir, header.Name, string(text))
+	}
+	const token = "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"
+	return dir, [2]chat.ChatID{{AppToken: token, Number: 1}, {AppToken: token, Number: 2}}
+}
+
+// index brings up to most changes into the index, as the indexer does.
+func index(t *testing.T, b *embedded.Backend, most int) (indexed int) {
+	t.Helper()
+	changes, err := b.Stream.Read(t.Context(), most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		if err := errors.Join(b.Index.Apply(t.Context(), []chat.Message{*c.New})...); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Stream.Checkpoint(t.Context(), c.Sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(changes)
+}
+
+func searchFor(t *testing.T, b *embedded.Backend, id chat.ChatID, text string) (bodies []string, through time.Time) {
+	t.Helper()
+	query, err := chat.ParseQuery(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := b.Index.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range found.Hits {
+		bodies = append(bodies, h.Message.Body)
+	}
+	return bodies, found.IndexedThrough
+}
+
+func TestMigrateFormat1(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		prepare func(t *testing.T, dir string) // what a process that was killed had done before
+	}{
+		{"as it was left", func(*testing.T, string) {}},
+		{"killed when the old index was gone", func(t *testing.T, dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, "search")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"killed before the mark", func(t *testing.T, dir string) {
+			open(t, dir, embedded.Options{})
+			writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":1}`)
+		}},
+		{"killed before the mark, and some is indexed", func(t *testing.T, dir string) {
+			b := open(t, dir, embedded.Options{})
+			index(t, b, 2)
+			writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":1}`)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, chats := unpackFormat1(t)
+			t.Run("before", func(t *testing.T) { tt.prepare(t, dir) })
+			b := open(t, dir, embedded.Options{})
+			if got := index(t, b, 100); got != 6 {
+				t.Errorf("%d changes to index, want one for each of 6 messages", got)
+			}
+			newest := time.Date(2026, 11, 23, 12, 2, 0, 0, time.UTC)
+			for _, id := range []chat.ChatID{chats[0], chats[1]} {
+				got, through := searchFor(t, b, id, "apple")
+				if diff := cmp.Diff([]string{"an apple a day", "red apples"}, got); diff != "" {
+					t.Errorf("chat %d (-want +got):\n%s", id.Number, diff)
+				}
+				if !through.Equal(newest) {
+					t.Errorf("indexed through %v, want %v", through, newest)
+				}
+				stored, _, err := b.Store.Messages(t.Context(), id, chat.Page{Limit: 10})
+				if err != nil || len(stored) != 3 {
+					t.Errorf("chat %d has %d messages, error %v", id.Number, len(stored), err)
+				}
+			}
+		})
+	}
+}
+
+// TestRebuildDoesNotSayHowFreshItIs: the first messages that a rebuild feeds
+// may be newer than the last.
+func TestRebuildDoesNotSayHowFreshItIs(t *testing.T) {
+	dir, chats := unpackFormat1(t)
+	t.Run("one process", func(t *testing.T) {
+		b := open(t, dir, embedded.Options{})
+		index(t, b, 3)
+		if got, through := searchFor(t, b, chats[0], "apple"); got == nil || !through.IsZero() {
+			t.Errorf("found %v, indexed through %v", got, through)
+		}
+	})
+	b := open(t, dir, embedded.Options{}) // the next
+	if got, through := searchFor(t, b, chats[0], "apple"); got == nil || !through.IsZero() {
+		t.Errorf("after a restart: found %v, indexed through %v", got, through)
+	}
+	if got := index(t, b, 100); got != 3 {
+		t.Errorf("%d changes after the restart, want the 3 that were left", got)
+	}
+	if _, through := searchFor(t, b, chats[1], "apple"); through.IsZero() {
+		t.Error("after the rebuild searches do not say how fresh the index is")
+	}
+}
+
+// TestMigrationGoesOn: what is stored after a migration gets changes of its own.
+func TestMigrationGoesOn(t *testing.T) {
+	dir, chats := unpackFormat1(t)
+	b := open(t, dir, embedded.Options{})
+	m, err := chat.NewMessage(chats[1], "apple pie", "", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Number, err = b.Store.TakeMessageNumber(t.Context(), chats[1]); err != nil || m.Number != 4 {
+		t.Fatalf("number %d, error %v", m.Number, err)
+	}
+	if err := b.Store.StoreMessages(t.Context(), chats[1], []chat.Message{m}); err != nil {
+		t.Fatal(err)
+	}
+	if got := index(t, b, 100); got != 7 {
+		t.Errorf("%d changes, want 7", got)
+	}
+	got, through := searchFor(t, b, chats[1], "apple pie")
+	if diff := cmp.Diff([]string{"apple pie"}, got); diff != "" || !through.Equal(m.UpdatedAt) {
+		t.Errorf("indexed through %v, want %v; found (-want +got):\n%s", through, m.UpdatedAt, diff)
+	}
+}
+
+// TestMigrateMany has more messages than migrate feeds in one transaction.
+func TestMigrateMany(t *testing.T) {
+	const many = 1200
+	dir := filepath.Join(t.TempDir(), "data")
+	t.Run("before", func(t *testing.T) {
+		b := open(t, dir, embedded.Options{})
+		id := chat.ChatID{AppToken: strings.Repeat("a", chat.TokenLength), Number: 1}
+		var all []chat.Message
+		for n := range int64(many) {
+			m, err := chat.NewMessage(id, strings.Repeat("x", chat.MaxBody), "", nil, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Number = n + 1
+			all = append(all, m)
+		}
+		if err := b.Store.StoreMessages(t.Context(), id, all); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":1}`)
+	})
+	b := open(t, dir, embedded.Options{})
+	changes, err := b.Stream.Read(t.Context(), many+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(changes) != many {
+		t.Fatalf("%d changes, want %d", len(changes), many)
+	}
+	for i, c := range changes {
+		if c.New.Number != int64(i+1) {
+			t.Fatalf("change %d is of message %d", i+1, c.New.Number)
+		}
+	}
+}

@@ -76,7 +76,7 @@ func serve(ctx context.Context, data string) (url string, stop func() error, err
 	done := make(chan error, 1)
 	go func() {
 		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, local.Backend{
-			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store},
+			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
 			Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 		})
 	}()

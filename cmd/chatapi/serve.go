@@ -70,7 +70,7 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 	}
 	announce(stdout, listener, "with its data in "+data)
 	err = local.Serve(ctx, newLog(stderr), listener, local.Backend{
-		Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store},
+		Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
 		Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 	})
 	return errors.Join(err, backend.Close())

@@ -76,7 +76,7 @@ func openAWS(ctx context.Context) (local.Backend, error) {
 	}
 	store := dynamo.New(cfg, tables)
 	return local.Backend{
-		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store},
+		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
 		Receiver: local.Prefetch(queue, receives), Stream: stream, DeadLetters: deadLetters,
 	}, nil
 }

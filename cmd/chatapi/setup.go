@@ -49,6 +49,7 @@ func tableVariables(t *dynamo.Tables) []tableVariable {
 		{"MESSAGES_TABLE", &t.Messages, "messages"},
 		{"COUNTERS_TABLE", &t.Counters, "counters"},
 		{"READERS_TABLE", &t.Readers, "readers"},
+		{"IDEMPOTENCY_TABLE", &t.Idempotency, "idempotency"},
 	}
 }
 

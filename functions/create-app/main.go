@@ -21,6 +21,6 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apigateway.Start(api.New(log, api.CreateApp(store)))
+	apigateway.Start(api.New(log, api.CreateApp(store, store)))
 	return nil
 }

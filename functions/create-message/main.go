@@ -26,6 +26,6 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apigateway.Start(api.New(log, api.CreateMessage(store, queue)))
+	apigateway.Start(api.New(log, api.CreateMessage(store, queue, store)))
 	return nil
 }

@@ -34,7 +34,7 @@ func serve(t *testing.T) string {
 	done := make(chan error, 1)
 	go func() {
 		done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, local.Backend{
-			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index},
+			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
 			Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 		})
 	}()

@@ -44,24 +44,25 @@ type Operation struct {
 
 // Ports are what the operations work on.
 type Ports struct {
-	Store   chat.Store
-	Queue   chat.Queue
-	Index   chat.Index
-	Readers chat.Readers
+	Store       chat.Store
+	Queue       chat.Queue
+	Index       chat.Index
+	Readers     chat.Readers
+	Idempotency chat.Idempotency
 }
 
 // Operations returns every operation of the API. Health asks the engines.
 func Operations(p Ports, engines ...Engine) []Operation {
 	return []Operation{
-		CreateApp(p.Store),
+		CreateApp(p.Store, p.Idempotency),
 		ListApps(p.Store),
 		GetApp(p.Store),
 		UpdateApp(p.Store),
-		CreateChat(p.Store, p.Queue),
+		CreateChat(p.Store, p.Queue, p.Idempotency),
 		ListChats(p.Store),
 		GetChat(p.Store),
 		UpdateChat(p.Store),
-		CreateMessage(p.Store, p.Queue),
+		CreateMessage(p.Store, p.Queue, p.Idempotency),
 		ListMessages(p.Store),
 		GetMessage(p.Store),
 		UpdateMessage(p.Store),

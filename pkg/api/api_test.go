@@ -68,7 +68,7 @@ func (f *faults) StoreMessages(ctx context.Context, id chat.ChatID, messages []c
 
 // handler serves the API over the faults and logs to log.
 func (f *faults) handler(log *strings.Builder) http.Handler {
-	return api.New(slog.New(slog.NewTextHandler(log, nil)), api.Operations(api.Ports{Store: f, Queue: f, Index: f.backend.Index, Readers: f.backend.Store},
+	return api.New(slog.New(slog.NewTextHandler(log, nil)), api.Operations(api.Ports{Store: f, Queue: f, Index: f.backend.Index, Readers: f.backend.Store, Idempotency: f.backend.Idempotency},
 		api.Engine{Name: "store", Ping: f.Ping},
 		api.Engine{Name: "queue", Ping: func(context.Context) error {
 			if f.send != nil {

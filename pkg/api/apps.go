@@ -42,6 +42,7 @@ func viewApp(a chat.App) App {
 }
 
 type createAppInput struct {
+	KeyHeader
 	Body struct {
 		Name     string            `json:"name" doc:"1 to 200 characters, not blank"`
 		Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
@@ -58,19 +59,30 @@ type createAppOutput struct {
 	}
 }
 
-// CreateApp returns the operation that creates an app: one call of the store.
-func CreateApp(store chat.Store) Operation {
+// CreateApp returns the operation that creates an app: one call of the store,
+// or of the idempotency keys.
+func CreateApp(store chat.Store, keys chat.Idempotency) Operation {
 	op := Operation{
 		Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps",
 		Summary:     "Create an app",
-		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password.",
+		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password. An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.",
+		Errors:      []error{chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
 		app, err := chat.NewApp(in.Body.Name, in.Body.Metadata, time.Now())
 		if err != nil {
 			return nil, err
 		}
-		if err := store.CreateApp(ctx, app); err != nil {
+		claim, err := in.claim(chat.ChatID{}, in.Body, app.CreatedAt)
+		if err != nil {
+			return nil, err
+		}
+		if claim != nil {
+			app, err = keys.CreateAppOnce(ctx, *claim, app)
+		} else {
+			err = store.CreateApp(ctx, app)
+		}
+		if err != nil {
 			return nil, err
 		}
 		var out createAppOutput

@@ -42,6 +42,7 @@ func viewChat(c chat.Chat) Chat {
 
 type createChatInput struct {
 	AppPath
+	KeyHeader
 	Body *CreateChatRequest
 }
 
@@ -62,13 +63,13 @@ type createChatOutput struct {
 
 // CreateChat returns the operation that creates a chat: it takes the number,
 // then opens the chat for messages and queues the row side by side.
-func CreateChat(store chat.Store, queue chat.Queue) Operation {
-	kept := creates{store: store, queue: queue}
+func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Operation {
+	made := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
 		Summary:     "Create a chat",
 		Description: "Gives out the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.",
-		Errors:      []error{chat.ErrAppNotFound},
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {
 		token, err := in.token()
@@ -83,12 +84,20 @@ func CreateChat(store chat.Store, queue chat.Queue) Operation {
 		if err != nil {
 			return nil, err
 		}
-		if c.Number, err = store.TakeChatNumber(ctx, token); err != nil {
+		claim, err := in.claim(chat.ChatID{AppToken: token}, asked, c.CreatedAt)
+		if err != nil {
 			return nil, err
 		}
+		c.Number, c.CreatedAt, err = made.number(ctx, claim, c.CreatedAt, func(ctx context.Context) (int64, error) {
+			return store.TakeChatNumber(ctx, token)
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.UpdatedAt = c.CreatedAt
 		open, openCtx := errgroup.WithContext(ctx)
 		open.Go(func() error { return store.OpenChat(openCtx, c.ID()) })
-		open.Go(func() error { return kept.keep(openCtx, chat.Create{Chat: &c}) })
+		open.Go(func() error { return made.keep(openCtx, chat.Create{Chat: &c}) })
 		if err := open.Wait(); err != nil {
 			return nil, err
 		}

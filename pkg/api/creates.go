@@ -8,10 +8,12 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// creates keeps what has its number until the writer stores it.
+// creates gives what is created its number, and keeps it until the writer
+// stores it.
 type creates struct {
 	store chat.Store
 	queue chat.Queue
+	keys  chat.Idempotency
 }
 
 // keep returns nil once a create is durable: in the queue or, where the queue

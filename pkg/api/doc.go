@@ -4,7 +4,8 @@
 // all of them on one mux.
 //
 // Where to look: an operation stands in the file named by its resource
-// (apps.go, chats.go, messages.go, readers.go, search.go, health.go); creates.go is the
-// way from a number to a 201; problem.go holds the one table from errors to
-// HTTP; handler.go is what every request goes through.
+// (apps.go, chats.go, messages.go, readers.go, search.go, health.go);
+// creates.go is the way from a number to a 201, and idempotency.go the one from
+// a request to its number; problem.go holds the one table from errors to HTTP;
+// handler.go is what every request goes through.
 package api

@@ -57,6 +57,7 @@ func listMessage(m chat.Message) ListedMessage {
 
 type createMessageInput struct {
 	ChatPath
+	KeyHeader
 	Body struct {
 		Body     string            `json:"body" doc:"1 to 16,384 bytes of UTF-8, not blank"`
 		Sender   string            `json:"sender,omitempty" doc:"At most 128 characters"`
@@ -75,14 +76,14 @@ type createMessageOutput struct {
 
 // CreateMessage returns the operation that creates a message: it takes the
 // number, then queues the row. These two calls are all that stands before the
-// 201.
-func CreateMessage(store chat.Store, queue chat.Queue) Operation {
-	kept := creates{store: store, queue: queue}
+// 201, and two more where the request has an Idempotency-Key.
+func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Operation {
+	made := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
 		Summary:     "Create a message",
 		Description: "Gives out the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
 		id, err := in.id()
@@ -93,10 +94,18 @@ func CreateMessage(store chat.Store, queue chat.Queue) Operation {
 		if err != nil {
 			return nil, err
 		}
-		if m.Number, err = store.TakeMessageNumber(ctx, id); err != nil {
+		claim, err := in.claim(id, in.Body, m.CreatedAt)
+		if err != nil {
 			return nil, err
 		}
-		if err := kept.keep(ctx, chat.Create{Message: &m}); err != nil {
+		m.Number, m.CreatedAt, err = made.number(ctx, claim, m.CreatedAt, func(ctx context.Context) (int64, error) {
+			return store.TakeMessageNumber(ctx, id)
+		})
+		if err != nil {
+			return nil, err
+		}
+		m.UpdatedAt = m.CreatedAt
+		if err := made.keep(ctx, chat.Create{Message: &m}); err != nil {
 			return nil, err
 		}
 		var out createMessageOutput

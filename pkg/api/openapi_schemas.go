@@ -65,6 +65,8 @@ var fields = map[string]field{
 
 	"deleted_at": {doc: "When it was deleted", example: "2026-11-23T14:33:53.324Z"},
 
+	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`},
+
 	"ETag":     {doc: "The state of the resource, for If-Match and If-None-Match", example: `"1"`},
 	"Link":     {doc: "The next page (RFC 8288); absent on the last", example: `</api/v1/apps?cursor=ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz&limit=50>; rel="next"`},
 	"Location": {doc: "The path of what was created", example: "/api/v1/apps/ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},

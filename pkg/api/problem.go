@@ -45,6 +45,8 @@ var problems = []struct {
 	{chat.ErrMessageNotFound, http.StatusNotFound, "message_not_found", 0},
 	{chat.ErrNotStoredYet, http.StatusNotFound, "not_stored_yet", 1},
 	{chat.ErrMessageDeleted, http.StatusGone, "message_deleted", 0},
+	{chat.ErrKeyInUse, http.StatusConflict, "idempotency_key_in_use", 1},
+	{chat.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused", 0},
 	{chat.ErrVersionChanged, http.StatusPreconditionFailed, "version_changed", 0},
 	{ErrNoRoute, http.StatusNotFound, "route_not_found", 0},
 	{errMissingQuery, http.StatusBadRequest, "missing_query", 0},

@@ -3,8 +3,9 @@
 //
 // It holds the types, their limits, the errors that callers tell apart, what a
 // search finds and in which order, and the ports that engines implement: Store
-// (rows and numbers), Queue (creates on their way to the rows) and Index
-// (search). It imports nothing else of this module and knows no engine.
+// (rows and numbers), Queue (creates on their way to the rows), Index (search),
+// Readers (how far chats are read) and Idempotency (creates that are repeated).
+// It imports nothing else of this module and knows no engine.
 //
 // The way of a message through it:
 //

@@ -20,6 +20,10 @@ var (
 	ErrMessageDeleted = errors.New("the message is deleted")
 	// ErrVersionChanged: the row is in another version than the client allowed.
 	ErrVersionChanged = errors.New("it was changed since the version that If-Match names")
+	// ErrKeyInUse: a create with this Idempotency-Key is under way.
+	ErrKeyInUse = errors.New("a request with this Idempotency-Key is under way; ask again for its answer")
+	// ErrKeyReused: the Idempotency-Key stands for another request.
+	ErrKeyReused = errors.New("this Idempotency-Key was used for another request; take a new one")
 	// ErrUnavailable: an engine could not be reached, refused for now, or did
 	// not answer in time. The same call may succeed later.
 	ErrUnavailable = errors.New("an engine is unavailable")

@@ -10,6 +10,8 @@ const (
 	MaxReader = 128    // characters of a reader of a chat
 	MaxQuery  = 256    // characters of a search query
 	MaxTerms  = 64     // words and phrases of a search query
+	MaxKey    = 255    // characters of an Idempotency-Key
+	MinAppKey = 16     // characters of an Idempotency-Key under which an app is created
 
 	MaxMetadata = 4_096 // bytes of the keys and values of metadata together
 

@@ -23,6 +23,8 @@ const (
 const (
 	ProblemCodeAppNotFound          ProblemCode = "app_not_found"
 	ProblemCodeChatNotFound         ProblemCode = "chat_not_found"
+	ProblemCodeIdempotencyKeyInUse  ProblemCode = "idempotency_key_in_use"
+	ProblemCodeIdempotencyKeyReused ProblemCode = "idempotency_key_reused"
 	ProblemCodeInternalError        ProblemCode = "internal_error"
 	ProblemCodeInvalidField         ProblemCode = "invalid_field"
 	ProblemCodeMalformedRequest     ProblemCode = "malformed_request"
@@ -527,6 +529,12 @@ type ListAppsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// CreateAppParams defines parameters for CreateApp.
+type CreateAppParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // GetAppParams defines parameters for GetApp.
 type GetAppParams struct {
 	// IfNoneMatch Answer 304 where the resource still has this ETag
@@ -557,6 +565,12 @@ type ListChatsParams struct {
 // ListChatsParamsOrder defines parameters for ListChats.
 type ListChatsParamsOrder string
 
+// CreateChatParams defines parameters for CreateChat.
+type CreateChatParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // GetChatParams defines parameters for GetChat.
 type GetChatParams struct {
 	// IfNoneMatch Answer 304 where the resource still has this ETag
@@ -586,6 +600,12 @@ type ListMessagesParams struct {
 
 // ListMessagesParamsOrder defines parameters for ListMessages.
 type ListMessagesParamsOrder string
+
+// CreateMessageParams defines parameters for CreateMessage.
+type CreateMessageParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+}
 
 // DeleteMessageParams defines parameters for DeleteMessage.
 type DeleteMessageParams struct {
@@ -642,9 +662,12 @@ func (c *Client) ListApps(ctx context.Context, params ...ListAppsParams) (*ListA
 	return answered[ListAppsResponse](ctx, c, r)
 }
 
-// CreateApp is POST /api/v1/apps. Creates a tenant and returns its token, which is the only key to it: keep it like a password.
-func (c *Client) CreateApp(ctx context.Context, body CreateAppRequest) (*CreateAppResponse, error) {
+// CreateApp is POST /api/v1/apps. Creates a tenant and returns its token, which is the only key to it: keep it like a password. An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.
+func (c *Client) CreateApp(ctx context.Context, body CreateAppRequest, params ...CreateAppParams) (*CreateAppResponse, error) {
 	r := newCall("POST", "/api/v1/apps")
+	for _, p := range params {
+		setParam(r.header, "Idempotency-Key", p.IdempotencyKey)
+	}
 	r.body = body
 	return answered[CreateAppResponse](ctx, c, r)
 }
@@ -681,8 +704,11 @@ func (c *Client) ListChats(ctx context.Context, appToken string, params ...ListC
 }
 
 // CreateChat is POST /api/v1/apps/{app_token}/chats. Gives out the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.
-func (c *Client) CreateChat(ctx context.Context, appToken string, body CreateChatRequest) (*CreateChatResponse, error) {
+func (c *Client) CreateChat(ctx context.Context, appToken string, body CreateChatRequest, params ...CreateChatParams) (*CreateChatResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats", appToken)
+	for _, p := range params {
+		setParam(r.header, "Idempotency-Key", p.IdempotencyKey)
+	}
 	r.body = body
 	return answered[CreateChatResponse](ctx, c, r)
 }
@@ -719,8 +745,11 @@ func (c *Client) ListMessages(ctx context.Context, appToken string, chatNumber i
 }
 
 // CreateMessage is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages. Gives out the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.
-func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber int64, body CreateMessageRequest) (*CreateMessageResponse, error) {
+func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber int64, body CreateMessageRequest, params ...CreateMessageParams) (*CreateMessageResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats/{chat_number}/messages", appToken, chatNumber)
+	for _, p := range params {
+		setParam(r.header, "Idempotency-Key", p.IdempotencyKey)
+	}
 	r.body = body
 	return answered[CreateMessageResponse](ctx, c, r)
 }

@@ -16,21 +16,28 @@ import (
 // CreateApp implements chat.Store with one transaction. The SDK gives it a
 // client request token, so its own retries create the app once.
 func (s *Store) CreateApp(ctx context.Context, app chat.App) error {
-	row, err := newRow(s.tables.Apps, "app_token", appRowOf(app))
+	rows, err := s.newApp(app)
 	if err != nil {
 		return fmt.Errorf("create app: %w", err)
 	}
-	counter, err := s.newCounter(app.Token)
-	if err != nil {
-		return fmt.Errorf("create app: %w", err)
-	}
-	_, err = s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{{Put: row}, {Put: counter}},
-	})
+	_, err = s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: rows})
 	if err != nil {
 		return failure("create app", err)
 	}
 	return nil
+}
+
+// newApp returns the puts of an app and its counter.
+func (s *Store) newApp(app chat.App) ([]types.TransactWriteItem, error) {
+	row, err := newRow(s.tables.Apps, "app_token", appRowOf(app))
+	if err != nil {
+		return nil, err
+	}
+	counter, err := s.newCounter(app.Token)
+	if err != nil {
+		return nil, err
+	}
+	return []types.TransactWriteItem{{Put: row}, {Put: counter}}, nil
 }
 
 // App implements chat.Store with one call.

@@ -42,7 +42,7 @@ func engine(t *testing.T) aws.Config {
 func newTables(t *testing.T) dynamo.Tables {
 	t.Helper()
 	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
-	return dynamo.Tables{Apps: run + "Apps", Chats: run + "Chats", Messages: run + "Messages", Counters: run + "Counters", Readers: run + "Readers"}
+	return tablesNamed(run)
 }
 
 // newStore returns a store on new tables.
@@ -68,6 +68,13 @@ func TestStoreOnDynamoDBLocal(t *testing.T) {
 
 func TestReadersOnDynamoDBLocal(t *testing.T) {
 	chattest.Readers(t, func(t *testing.T) (chat.Store, chat.Readers) {
+		store := newStore(t, engine(t))
+		return store, store
+	})
+}
+
+func TestIdempotencyOnDynamoDBLocal(t *testing.T) {
+	chattest.Idempotency(t, func(t *testing.T) (chat.Store, chat.Idempotency) {
 		store := newStore(t, engine(t))
 		return store, store
 	})
@@ -149,6 +156,19 @@ func TestCalls(t *testing.T) {
 		messages[i] = newMessage(int64(i + 1))
 	}
 	page := chat.Page{Limit: 50}
+	newClaim := func(parent chat.ChatID) chat.Claim {
+		claim, err := chat.NewClaim(parent, "0123456789abcdef", "a request", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return claim
+	}
+	claim, again, ofApp := newClaim(id), newClaim(id), newClaim(chat.ChatID{})
+	claim.Number = 1
+	app2, err := chat.NewApp("once", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	read := func(n int64) chat.ReadMark {
 		return chat.ReadMark{Reader: "ada", LastRead: n, UpdatedAt: app.CreatedAt}
 	}
@@ -181,6 +201,12 @@ func TestCalls(t *testing.T) {
 		{"read how far a reader is", func() error { _, err := store.ReadState(ctx, id, "ada"); return err }, "BatchGetItem"},
 		{"mark read", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem UpdateItem"},
 		{"mark read again", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem"},
+		{"claim a key", func() error { _, err := store.Claim(ctx, claim); return err }, "PutItem"},
+		{"record its number", func() error { return store.Record(ctx, claim) }, "UpdateItem"},
+		{"claim it again", func() error { _, err := store.Claim(ctx, again); return err }, "PutItem"},
+		{"release a key", func() error { return store.Release(ctx, claim) }, "DeleteItem"},
+		{"create app once", func() error { _, err := store.CreateAppOnce(ctx, ofApp, app2); return err }, "TransactWriteItems"},
+		{"create app again", func() error { _, err := store.CreateAppOnce(ctx, ofApp, app2); return err }, "TransactWriteItems"},
 		{"store nothing", func() error { return store.StoreMessages(ctx, id, nil) }, ""},
 		{"ping", func() error { return store.Ping(ctx) }, "GetItem"},
 	} {

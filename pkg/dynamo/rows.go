@@ -119,6 +119,30 @@ func (r readerRow) mark(reader string) chat.ReadMark {
 	return m
 }
 
+// keyRow is a row of the Idempotency table: a claim and then its number, or
+// the app that was created.
+type keyRow struct {
+	Key         string    `dynamodbav:"key"` // chat.IdempotencyKey.String
+	Fingerprint string    `dynamodbav:"fingerprint"`
+	Owner       string    `dynamodbav:"owner"`
+	LeasedUntil int64     `dynamodbav:"leased_until,omitempty"` // ms since 1970; not there once the create is done
+	CreatedAt   timestamp `dynamodbav:"created_at"`
+	Number      int64     `dynamodbav:"number,omitempty"`
+	AppToken    string    `dynamodbav:"app_token,omitempty"`
+	ExpiresAt   int64     `dynamodbav:"expires_at"` // s since 1970: the table's time to live
+}
+
+func keyRowOf(c chat.Claim) keyRow {
+	return keyRow{
+		Key: c.Key.String(), Fingerprint: c.Fingerprint, Owner: c.Owner, LeasedUntil: c.LeasedUntil().UnixMilli(),
+		CreatedAt: timestamp{c.CreatedAt}, ExpiresAt: c.ExpiresAt().Unix(),
+	}
+}
+
+func (r keyRow) claim(key chat.IdempotencyKey) chat.Claim {
+	return chat.Claim{Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt.Time, Number: r.Number}
+}
+
 // Keys of rows.
 
 func appKey(token string) item { return item{"app_token": text(token)} }
@@ -136,6 +160,8 @@ func counterKey(counter string) item { return item{"counter": text(counter)} }
 func readerKey(id chat.ChatID, reader string) item {
 	return item{"chat": text(id.String()), "reader": text(reader)}
 }
+
+func keyKey(key chat.IdempotencyKey) item { return item{"key": text(key.String())} }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 

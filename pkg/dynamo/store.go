@@ -1,5 +1,6 @@
-// Package dynamo implements the ports chat.Store and chat.Readers on Amazon
-// DynamoDB, and those that check and rebuild: chat.Scanner and chat.Auditor.
+// Package dynamo implements the ports chat.Store, chat.Readers and
+// chat.Idempotency on Amazon DynamoDB, and those that check and rebuild:
+// chat.Scanner and chat.Auditor.
 //
 // Where each thing is:
 //
@@ -8,6 +9,7 @@
 //	counters.go   numbers, and why something is not there
 //	apps.go chats.go messages.go    the other methods of chat.Store
 //	readers.go    chat.Readers
+//	idempotency.go    chat.Idempotency
 //	page.go       pages of a query
 //	scan.go       all messages
 //	tally.go      counts compared with what they count, and mended

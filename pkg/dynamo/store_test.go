@@ -75,7 +75,15 @@ func (a *answers) store() *dynamo.Store {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	}
-	return dynamo.New(cfg, dynamo.Tables{Apps: "Apps", Chats: "Chats", Messages: "Messages", Counters: "Counters", Readers: "Readers"})
+	return dynamo.New(cfg, tablesNamed(""))
+}
+
+// tablesNamed returns tables whose names begin with a prefix.
+func tablesNamed(prefix string) dynamo.Tables {
+	return dynamo.Tables{
+		Apps: prefix + "Apps", Chats: prefix + "Chats", Messages: prefix + "Messages", Counters: prefix + "Counters",
+		Readers: prefix + "Readers", Idempotency: prefix + "Idempotency",
+	}
 }
 
 func ok(body string) answer { return answer{status: http.StatusOK, body: body} }
@@ -352,16 +360,16 @@ func TestReadTombstone(t *testing.T) {
 }
 
 func TestTablesFromEnv(t *testing.T) {
-	names := []string{"APPS_TABLE", "CHATS_TABLE", "MESSAGES_TABLE", "COUNTERS_TABLE", "READERS_TABLE"}
+	names := []string{"APPS_TABLE", "CHATS_TABLE", "MESSAGES_TABLE", "COUNTERS_TABLE", "READERS_TABLE", "IDEMPOTENCY_TABLE"}
 	for _, c := range []struct {
 		name    string
 		unset   []string
 		want    dynamo.Tables
 		missing string
 	}{
-		{"all set", nil, dynamo.Tables{Apps: "APPS_TABLE-1", Chats: "CHATS_TABLE-1", Messages: "MESSAGES_TABLE-1", Counters: "COUNTERS_TABLE-1", Readers: "READERS_TABLE-1"}, ""},
+		{"all set", nil, dynamo.Tables{Apps: "APPS_TABLE-1", Chats: "CHATS_TABLE-1", Messages: "MESSAGES_TABLE-1", Counters: "COUNTERS_TABLE-1", Readers: "READERS_TABLE-1", Idempotency: "IDEMPOTENCY_TABLE-1"}, ""},
 		{"one missing", names[1:2], dynamo.Tables{}, "CHATS_TABLE"},
-		{"all missing", names, dynamo.Tables{}, "APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE, COUNTERS_TABLE, READERS_TABLE"},
+		{"all missing", names, dynamo.Tables{}, "APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE, COUNTERS_TABLE, READERS_TABLE, IDEMPOTENCY_TABLE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, name := range names {

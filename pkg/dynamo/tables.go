@@ -20,10 +20,12 @@ type Tables struct {
 	Messages string // partition key chat S, sort key message_number N; stream of new and old images
 	Counters string // partition key counter S
 	Readers  string // partition key chat S, sort key reader S
+
+	Idempotency string // partition key key S; time to live expires_at
 }
 
 // TablesFromEnv reads the names from APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE,
-// COUNTERS_TABLE and READERS_TABLE. The error names every variable that is not set.
+// COUNTERS_TABLE, READERS_TABLE and IDEMPOTENCY_TABLE. The error names every variable that is not set.
 func TablesFromEnv() (Tables, error) {
 	var t Tables
 	var missing []string
@@ -36,6 +38,7 @@ func TablesFromEnv() (Tables, error) {
 		{"MESSAGES_TABLE", &t.Messages},
 		{"COUNTERS_TABLE", &t.Counters},
 		{"READERS_TABLE", &t.Readers},
+		{"IDEMPOTENCY_TABLE", &t.Idempotency},
 	} {
 		if *v.to = os.Getenv(v.name); *v.to == "" {
 			missing = append(missing, v.name)
@@ -68,12 +71,34 @@ func (s *Store) CreateTables(ctx context.Context) error {
 		},
 		{s.tables.Counters, []key{{"counter", types.ScalarAttributeTypeS}}, nil},
 		{s.tables.Readers, []key{{"chat", types.ScalarAttributeTypeS}, {"reader", types.ScalarAttributeTypeS}}, nil},
+		{s.tables.Idempotency, []key{{"key", types.ScalarAttributeTypeS}}, nil},
 	} {
 		if err := s.createTable(ctx, t.name, t.keys, t.changes); err != nil {
 			return fmt.Errorf("create table %s: %w", t.name, err)
 		}
 	}
+	if err := s.expireKeys(ctx); err != nil {
+		return fmt.Errorf("let rows of table %s expire: %w", s.tables.Idempotency, err)
+	}
 	return nil
+}
+
+// expireKeys lets DynamoDB delete keys of creates when their time is over. It
+// refuses to be told so twice.
+func (s *Store) expireKeys(ctx context.Context) error {
+	out, err := s.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &s.tables.Idempotency})
+	if err != nil {
+		return err
+	}
+	switch out.TimeToLiveDescription.TimeToLiveStatus {
+	case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
+		return nil
+	}
+	_, err = s.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
+		TableName:               &s.tables.Idempotency,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expires_at"), Enabled: aws.Bool(true)},
+	})
+	return err
 }
 
 // key is an attribute of a table's key: the partition key, then the sort key.

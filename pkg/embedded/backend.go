@@ -30,6 +30,7 @@ type Backend struct {
 	Stream      *Stream
 	Index       *search.Index
 	DeadLetters *DeadLetters
+	Idempotency *Idempotency
 
 	db        *bbolt.DB
 	committer *committer
@@ -67,6 +68,7 @@ func Open(dir string, options Options) (*Backend, error) {
 	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
 	b.Queue = newQueue(db, b.committer.commit, numbers, options.Visibility)
 	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
+	b.Idempotency = newIdempotency(db, b.committer.commit, numbers)
 	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
 	return b, nil
 }

@@ -3,7 +3,7 @@
 // bbolt file, search in a bleve index beside it.
 //
 //	data/chatapi.json   what this folder is, and the format of what is in it
-//	data/rows.db        bbolt: apps, chats, messages, counters, readers, creates, changes, dead_letters, rebuild
+//	data/rows.db        bbolt: apps, chats, messages, counters, readers, keys, creates, changes, dead_letters, rebuild
 //	data/search/        bleve
 //
 // Every write goes through one committer, which commits whatever is waiting

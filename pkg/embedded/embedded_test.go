@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,6 +38,11 @@ func TestReaders(t *testing.T) {
 	chattest.Readers(t, func(*testing.T) (chat.Store, chat.Readers) { return b.Store, b.Store })
 }
 
+func TestIdempotency(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	chattest.Idempotency(t, func(*testing.T) (chat.Store, chat.Idempotency) { return b.Store, b.Idempotency })
+}
+
 func TestScanner(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
 	chattest.Scanner(t, func(*testing.T) (chat.Store, chat.Scanner) { return b.Store, b.Store })
@@ -57,6 +63,103 @@ func TestQueue(t *testing.T) {
 			DeadLetters: func(ctx context.Context) ([]string, error) { return bodies(ctx, b) },
 		}
 	})
+}
+
+// TestKeysAfterARestart holds that a recorded number outlives a crash between
+// it and the queue, in the key and in the counter, and a claim does not.
+func TestKeysAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := chat.NewApp("a", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := chat.ChatID{AppToken: app.Token, Number: 1}
+	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	recorded, claimed := newClaim(t, id, "recorded", time.Now()), newClaim(t, id, "claimed", time.Now())
+	for _, claim := range []*chat.Claim{&recorded, &claimed} {
+		if _, err := b.Idempotency.Claim(t.Context(), *claim); err != nil {
+			t.Fatal(err)
+		}
+		if claim.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Idempotency.Record(t.Context(), recorded); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	b = open(t, dir, embedded.Options{})
+	if got, err := b.Idempotency.Claim(t.Context(), newClaim(t, id, "recorded", time.Now())); got.Number != recorded.Number || err != nil {
+		t.Errorf("the key has number %d, error %v, want %d", got.Number, err, recorded.Number)
+	}
+	if got, err := b.Idempotency.Claim(t.Context(), newClaim(t, id, "claimed", time.Now())); got.Number != 0 || err != nil {
+		t.Errorf("the claimed key has number %d, error %v, want none", got.Number, err)
+	}
+	if err := b.Idempotency.Record(t.Context(), claimed); !errors.Is(err, chat.ErrKeyInUse) {
+		t.Errorf("the claim of before records: error %v, want %v", err, chat.ErrKeyInUse)
+	}
+	if n, err := b.Store.TakeMessageNumber(t.Context(), id); n != recorded.Number+1 || err != nil {
+		t.Errorf("number %d, error %v, want %d", n, err, recorded.Number+1)
+	}
+}
+
+func newClaim(t *testing.T, id chat.ChatID, text string, now time.Time) chat.Claim {
+	t.Helper()
+	claim, err := chat.NewClaim(id, text, "a request", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claim
+}
+
+// TestExpiredKeysAreSwept holds that keys do not grow for ever.
+func TestExpiredKeysAreSwept(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	app, err := chat.NewApp("a", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := chat.ChatID{AppToken: app.Token, Number: 1}
+	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	record := func(text string, now time.Time) {
+		t.Helper()
+		claim := newClaim(t, id, text, now)
+		if _, err := b.Idempotency.Claim(t.Context(), claim); err != nil {
+			t.Fatal(err)
+		}
+		if claim.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Idempotency.Record(t.Context(), claim); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, now := time.Now().Add(-chat.KeyKept-time.Minute), time.Now()
+	for i := range 40 {
+		record(fmt.Sprint(i), before) // each sweeps those that came before it
+	}
+	for i := range 3 {
+		record(fmt.Sprint(i), now) // keys that are expired and used again
+	}
+	record("new", now)
+	keys, expiries, err := b.Keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys != 4 || expiries != 4 {
+		t.Errorf("%d keys and %d expiries, want 4 each", keys, expiries)
+	}
 }
 
 // TestReadNumbersOutliveARestart holds that a number which was read is not

@@ -8,6 +8,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// Keys returns how many idempotency keys are stored, and how many of them are
+// to expire.
+func (b *Backend) Keys() (keys, expiries int, err error) {
+	err = b.db.View(func(tx *bbolt.Tx) error {
+		keys, expiries = tx.Bucket(bucketKeys).Stats().KeyN, tx.Bucket(bucketExpiries).Stats().KeyN
+		return nil
+	})
+	return keys, expiries, err
+}
+
 // SendRaw puts any body into the queue, which no client of the package can.
 func (q *Queue) SendRaw(ctx context.Context, body string) error {
 	return q.append(ctx, body, func(*bbolt.Tx) error { return nil })

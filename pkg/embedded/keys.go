@@ -18,13 +18,16 @@ var (
 	bucketMessages    = []byte("messages")     // app token, chat number, message number → message
 	bucketCounters    = []byte("counters")     // app token [, chat number] → the highest number given out in it
 	bucketReaders     = []byte("readers")      // app token, chat number, reader → how far it has read
+	bucketKeys        = []byte("keys")         // chat.IdempotencyKey.String → its create
+	bucketExpiries    = []byte("expiries")     // second, chat.IdempotencyKey.String → nothing
 	bucketCreates     = []byte("creates")      // sequence → entry of the queue
 	bucketChanges     = []byte("changes")      // sequence → change of a message
 	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
 	bucketRebuild     = []byte("rebuild")      // while the index is built again: the last change that it takes
 
 	buckets = [][]byte{
-		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketCreates, bucketChanges, bucketDeadLetters, bucketRebuild,
+		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketKeys, bucketExpiries,
+		bucketCreates, bucketChanges, bucketDeadLetters, bucketRebuild,
 	}
 )
 

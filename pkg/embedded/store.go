@@ -24,13 +24,15 @@ var _ chat.Store = (*Store)(nil)
 
 // CreateApp stores an app and its counter of chats.
 func (s *Store) CreateApp(ctx context.Context, app chat.App) error {
-	err := s.commit(ctx, func(tx *bbolt.Tx) error {
-		if err := raise(tx, chat.ChatID{AppToken: app.Token}, 0); err != nil {
-			return err
-		}
-		return put(tx.Bucket(bucketApps), []byte(app.Token), app)
-	})
+	err := s.commit(ctx, func(tx *bbolt.Tx) error { return createApp(tx, app) })
 	return wrap(err, "create app")
+}
+
+func createApp(tx *bbolt.Tx, app chat.App) error {
+	if err := raise(tx, chat.ChatID{AppToken: app.Token}, 0); err != nil {
+		return err
+	}
+	return put(tx.Bucket(bucketApps), []byte(app.Token), app)
 }
 
 // App returns an app, or chat.ErrAppNotFound.

@@ -38,7 +38,7 @@ func openBackend(t *testing.T) *embedded.Backend {
 
 func backendOf(b *embedded.Backend) local.Backend {
 	return local.Backend{
-		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store},
+		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store, Idempotency: b.Idempotency},
 		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
 	}
 }

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+// KeyHeader is the header that makes a create safe to repeat.
+type KeyHeader struct {
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer"`
+}
+
+// claim returns the claim of a request for its key, nil where it has none.
+func (h KeyHeader) claim(parent chat.ChatID, request any, now time.Time) (*chat.Claim, error) {
+	if h.IdempotencyKey == "" {
+		return nil, nil
+	}
+	text, err := unquote(h.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	claim, err := chat.NewClaim(parent, text, request, now)
+	return &claim, err
+}
+
+// unquote returns the text of a string of a structured field (RFC 9651,
+// section 4.2.5), or a value as it is where it is not quoted.
+func unquote(value string) (string, error) {
+	quoted, isString := strings.CutPrefix(value, `"`)
+	if !isString {
+		return value, nil
+	}
+	bad := &chat.InvalidError{Fields: []chat.FieldError{{
+		Field: "Idempotency-Key", Message: `must end with its second double quote; inside, \ stands before each " and \ and nothing else`,
+	}}}
+	var text strings.Builder
+	for i := 0; i < len(quoted); i++ {
+		switch c := quoted[i]; c {
+		case '"':
+			if i != len(quoted)-1 {
+				return "", bad
+			}
+			return text.String(), nil
+		case '\\':
+			i++
+			if i == len(quoted) || quoted[i] != '"' && quoted[i] != '\\' {
+				return "", bad
+			}
+			text.WriteByte(quoted[i])
+		default:
+			text.WriteByte(c)
+		}
+	}
+	return "", bad
+}
+
+// number returns the number of a create and its time. Without a claim it takes
+// a number: one call. With one, a repeat gets what the first create recorded,
+// and a first create costs two calls more, each of 1 write unit on DynamoDB:
+// the number is recorded before the create can be sent, so that whoever goes
+// on after a crash sends the same one. Where it is not known whether the
+// number is recorded, the create must not be sent.
+func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, take func(context.Context) (int64, error)) (int64, time.Time, error) {
+	if claim == nil {
+		n, err := take(ctx)
+		return n, now, err
+	}
+	mine, err := c.keys.Claim(ctx, *claim)
+	if errors.Is(err, chat.ErrKeyInUse) || errors.Is(err, chat.ErrKeyReused) || mine.Number > 0 {
+		return mine.Number, mine.CreatedAt, err
+	}
+	if err == nil {
+		mine.Number, err = take(ctx)
+	}
+	if err == nil {
+		err = c.keys.Record(ctx, mine)
+	}
+	if err != nil {
+		c.release(ctx, *claim)
+	}
+	return mine.Number, mine.CreatedAt, err
+}
+
+// releaseWithin bounds the release of a claim after the request's own time is
+// over.
+const releaseWithin = time.Second
+
+// release lets a repeat of a create that failed go on at once, where it is not
+// known whether a call was made as well. It fails softly: the claim ends by
+// itself, later.
+func (c creates) release(ctx context.Context, claim chat.Claim) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWithin)
+	defer cancel()
+	if err := c.keys.Release(limited, claim); err != nil && !errors.Is(err, context.Canceled) {
+		logger(ctx).WarnContext(ctx, "claim of an Idempotency-Key is not released", "error", err)
+	}
+}

@@ -45,7 +45,7 @@ func Open(dir string) (*Index, error) {
 		return nil, errors.New("open search index: no folder is named")
 	}
 	queue := index.NewAnalysisQueue(1)
-	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout}, queue)
+	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true}, queue)
 	if err == nil {
 		err = engine.Open()
 	}
@@ -120,7 +120,7 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 	if err != nil {
 		return fmt.Errorf("%w: compare messages with the index: %w", chat.ErrUnavailable, err)
 	}
-	return x.write(batch)
+	return x.write(ctx, batch)
 }
 
 // newer returns a batch of the messages that the index does not hold in the
@@ -199,17 +199,44 @@ func heldVersions(reader index.IndexReader, messages map[string]chat.Message) (m
 	return held, nil
 }
 
+// saveWithin is how long write waits for the disk. The engine goes on trying
+// to save what it did not.
+const saveWithin = 5 * time.Second
+
 // write returns when the batch is on disk. An empty batch has to be written
-// too after a batch that failed: the engine shows that one's messages already,
-// so they count as held, and the empty one waits until they are saved.
-func (x *Index) write(batch *index.Batch) error {
+// too after a batch that was not saved: the engine shows that one's messages
+// already, so they count as held, and the empty one waits until they are saved.
+//
+// It waits by itself. The engine's own wait (batches that are not "unsafe")
+// closes a segment that it could not save, and still searches it.
+func (x *Index) write(ctx context.Context, batch *index.Batch) error {
 	if len(batch.IndexOps) == 0 && !x.unsaved {
 		return nil
 	}
+	saved := make(chan struct{})
+	batch.SetPersistedCallback(func(error) { close(saved) }) // once, when it is saved
+	x.unsaved = true
 	err := x.engine.Batch(batch)
+	if err == nil {
+		err = awaitSaved(ctx, saved)
+	}
 	x.unsaved = err != nil
 	if err != nil {
 		return fmt.Errorf("%w: write %d messages to the search index: %w", chat.ErrUnavailable, len(batch.IndexOps), err)
 	}
 	return nil
 }
+
+func awaitSaved(ctx context.Context, saved <-chan struct{}) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, saveWithin, errNotSaved)
+	defer cancel()
+	select {
+	case <-saved:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// errNotSaved: the engine could not write to its folder in time.
+var errNotSaved = errors.New("the disk does not take it")

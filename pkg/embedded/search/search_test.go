@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -112,6 +113,35 @@ func TestAppliedIsOnDisk(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int64{3, 2, 1}, find(t, open(t, killed), messages[0].ChatID(), "red")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestDiskFails lets the engine fail to write, as a full disk does, and work
+// again.
+func TestDiskFails(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "index")
+	x := open(t, dir)
+	messages := newMessages(t, "red", "red", "red", "red")
+	apply(t, x, messages[0])
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages[1:3] {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		for _, err := range x.Apply(ctx, []chat.Message{m}) {
+			if !errors.Is(err, chat.ErrUnavailable) {
+				t.Errorf("error %v, want %v", err, chat.ErrUnavailable)
+			}
+		}
+		cancel()
+		_ = find(t, x, messages[0].ChatID(), "red") // works, whatever it finds
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, x, messages...)
+	if got := find(t, x, messages[0].ChatID(), "red"); len(got) != len(messages) {
+		t.Errorf("found %v after the disk works again", got)
 	}
 }
 

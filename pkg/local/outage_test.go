@@ -73,6 +73,18 @@ func (s stoppedStream) Read(ctx context.Context, most int) ([]chat.Change, error
 	return s.Stream.Read(ctx, most)
 }
 
+// lateStream has changes that were made a week ago, because the process was
+// down since, or a clock was wrong.
+type lateStream struct{ chat.Stream }
+
+func (s lateStream) Read(ctx context.Context, most int) ([]chat.Change, error) {
+	changes, err := s.Stream.Read(ctx, most)
+	for i := range changes {
+		changes[i].At = changes[i].At.AddDate(0, 0, -7)
+	}
+	return changes, err
+}
+
 type stoppedIndex struct {
 	chat.Index
 	*engine
@@ -104,6 +116,9 @@ func TestOutage(t *testing.T) {
 		{"queue", "receive creates", func(b *local.Backend, e *engine) { b.Receiver = stoppedReceiver{b.Receiver, e} }, 20},
 		{"stream", "read changes", func(b *local.Backend, e *engine) { b.Stream = stoppedStream{b.Stream, e} }, 10},
 		{"index", "index changes", func(b *local.Backend, e *engine) { b.Index = stoppedIndex{b.Index, e} }, 10},
+		{"index, with changes of last week", "index changes", func(b *local.Backend, e *engine) {
+			b.Index, b.Stream = stoppedIndex{b.Index, e}, lateStream{b.Stream}
+		}, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,9 +30,9 @@ const (
 	// batchTimeout is the time that a batch may take, as the timeout of the
 	// functions on AWS.
 	batchTimeout = 30 * time.Second
-	// maxRecordAge is how long a change is tried again, as
-	// MaximumRecordAgeInSeconds of the stream mapping on AWS.
-	maxRecordAge = 12 * time.Hour
+	// tryFor is how long a change is tried again, as MaximumRecordAgeInSeconds
+	// of the stream mapping on AWS, but counted from its first failure here.
+	tryFor = 12 * time.Hour
 	// firstRetry and lastRetry bound the wait between tries, which doubles.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -141,6 +141,7 @@ type streamPoller struct {
 	deadLetters indexer.DeadLetters
 	reading     *outage
 	indexing    *outage
+	stuck       *stuck
 }
 
 func (p streamPoller) run(ctx context.Context) {
@@ -190,7 +191,7 @@ func (p streamPoller) index(ctx context.Context, changes []chat.Change) error {
 		return err
 	}
 	done := firstFailed(event, answer)
-	if done < len(changes) && time.Since(changes[done].At) > maxRecordAge {
+	if done < len(changes) && p.stuck.at(changes[done].Sequence) > tryFor {
 		if err := p.giveUp(ctx, event.Records[done]); err != nil {
 			return err
 		}
@@ -221,13 +222,29 @@ func firstFailed(event events.DynamoDBEvent, answer events.DynamoDBEventResponse
 	return i
 }
 
+// stuck is the change that holds up the others, and since when. The change's
+// own time would not do: it counts how long the process was down, and believes
+// clocks that jump.
+type stuck struct {
+	sequence uint64
+	since    time.Time
+}
+
+// at returns for how long the stream has been stuck at a change.
+func (s *stuck) at(sequence uint64) time.Duration {
+	if s.since.IsZero() || s.sequence != sequence {
+		s.sequence, s.since = sequence, time.Now()
+	}
+	return time.Since(s.since)
+}
+
 // giveUp moves a change that failed for too long to the dead letters.
 func (p streamPoller) giveUp(ctx context.Context, record events.DynamoDBEventRecord) error {
 	text, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
-	return p.deadLetters.Send(ctx, "not indexed for "+maxRecordAge.String(), text)
+	return p.deadLetters.Send(ctx, "not indexed for "+tryFor.String(), text)
 }
 
 // finishing returns a context for a batch at hand: it outlives the end of

@@ -63,7 +63,7 @@ func newStreamPoller(b Backend, log *slog.Logger) streamPoller {
 	indexing := newOutage(log, "index changes")
 	return streamPoller{
 		stream: b.Stream, handle: indexer.New(b.Index, b.DeadLetters, indexing.logger()).Handle, deadLetters: b.DeadLetters,
-		reading: newOutage(log, "read changes"), indexing: indexing,
+		reading: newOutage(log, "read changes"), indexing: indexing, stuck: &stuck{},
 	}
 }
 

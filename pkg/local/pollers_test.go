@@ -1,0 +1,31 @@
+package local
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestStuck counts how long each change holds up the stream.
+func TestStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s stuck
+		for _, tt := range []struct {
+			name     string
+			sequence uint64
+			want     time.Duration
+		}{
+			{"the first failure", 1, 0},
+			{"the same change an hour later", 1, time.Hour},
+			{"and another hour later", 1, 2 * time.Hour},
+			{"another change", 2, 0},
+			{"the same an hour later", 2, time.Hour},
+			{"the first again, of a stream that begins anew", 1, 0},
+		} {
+			if got := s.at(tt.sequence); got != tt.want {
+				t.Errorf("%s: stuck for %v, want %v", tt.name, got, tt.want)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}

@@ -1,0 +1,92 @@
+//go:build linux
+
+package inject
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Transport wraps the HTTP client under the adapters: a point for each engine,
+// so that the retries of the SDKs meet faults as well.
+func (x *Injector) Transport(of http.RoundTripper) http.RoundTripper {
+	return &transport{of: of, x: x}
+}
+
+type transport struct {
+	of http.RoundTripper
+	x  *Injector
+}
+
+// pointOf tells the engines apart by the header that only AWS's have.
+func pointOf(r *http.Request) string {
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasPrefix(target, "DynamoDB"):
+		return DynamoDB
+	case target != "":
+		return SQS
+	default:
+		return OpenSearch
+	}
+}
+
+// errBroken is what a connection that breaks gives.
+var errBroken = errors.New("injected: the connection broke")
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	point := pointOf(r)
+	f := t.x.fate(point)
+	switch f.kind {
+	case Refuse, Gone:
+		return nil, errBroken
+	case Throttle:
+		return throttled(point, r), nil
+	case Fail:
+		return answer(r, http.StatusInternalServerError, `{"__type":"InternalServerError","message":"injected"}`), nil
+	case KillBefore:
+		t.x.die()
+	case Slow:
+		time.Sleep(slowFor)
+	}
+	response, err := t.of.RoundTrip(r)
+	switch {
+	case f.kind == KillAfter:
+		t.x.die()
+	case f.kind == Lose && err == nil:
+		_, _ = io.Copy(io.Discard, response.Body) // the engine is done
+		_ = response.Body.Close()
+		return nil, errBroken
+	}
+	return response, err
+}
+
+// throttled is what each engine answers to too many requests.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+func throttled(point string, r *http.Request) *http.Response {
+	switch point {
+	case DynamoDB:
+		return answer(r, http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"injected"}`)
+	case SQS:
+		return answer(r, http.StatusBadRequest, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"injected"}`)
+	default:
+		return answer(r, http.StatusTooManyRequests, `{"error":{"type":"circuit_breaking_exception","reason":"injected"},"status":429}`)
+	}
+}
+
+func answer(r *http.Request, status int, body string) *http.Response {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}
+}

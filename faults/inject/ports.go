@@ -1,0 +1,299 @@
+//go:build linux
+
+package inject
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/indexer"
+)
+
+// The points: every step of the way of a create, and the engines' HTTP.
+const (
+	CreateApp         = "Store.CreateApp"
+	TakeChatNumber    = "Store.TakeChatNumber"
+	OpenChat          = "Store.OpenChat"
+	StoreChats        = "Store.StoreChats"
+	TakeMessageNumber = "Store.TakeMessageNumber"
+	StoreMessages     = "Store.StoreMessages"
+	UpdateMessage     = "Store.UpdateMessage"
+	DeleteMessage     = "Store.DeleteMessage"
+	Send              = "Queue.Send"
+	Receive           = "Queue.Receive"
+	DeleteDelivery    = "Queue.Delete"
+	ReadStream        = "Stream.Read"
+	Checkpoint        = "Stream.Checkpoint"
+	Apply             = "Index.Apply"
+	SendDeadLetter    = "DeadLetters.Send"
+	DynamoDB          = "DynamoDB.HTTP"
+	SQS               = "SQS.HTTP"
+	OpenSearch        = "OpenSearch.HTTP"
+)
+
+// Points are all of them.
+var Points = []string{
+	CreateApp, TakeChatNumber, OpenChat, StoreChats, TakeMessageNumber, StoreMessages,
+	UpdateMessage, DeleteMessage, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
+	DynamoDB, SQS, OpenSearch,
+}
+
+// Steps are the points that a create passes one after the other, and those of
+// edits and deletes.
+var Steps = []string{
+	TakeMessageNumber, Send, Receive, StoreMessages, DeleteDelivery, ReadStream, Apply, Checkpoint,
+	TakeChatNumber, OpenChat, StoreChats, UpdateMessage, DeleteMessage,
+}
+
+// Store wraps a store. Its reads meet no faults.
+func (x *Injector) Store(of chat.Store) chat.Store { return &store{of, x} }
+
+type store struct {
+	chat.Store
+	x *Injector
+}
+
+func (s *store) CreateApp(ctx context.Context, app chat.App) error {
+	return s.x.call(CreateApp, func() error { return s.Store.CreateApp(ctx, app) })
+}
+
+func (s *store) TakeChatNumber(ctx context.Context, appToken string) (n int64, err error) {
+	err = s.x.call(TakeChatNumber, func() (err error) { n, err = s.Store.TakeChatNumber(ctx, appToken); return err })
+	return n, err
+}
+
+func (s *store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (n int64, err error) {
+	err = s.x.call(TakeMessageNumber, func() (err error) { n, err = s.Store.TakeMessageNumber(ctx, id); return err })
+	return n, err
+}
+
+func (s *store) OpenChat(ctx context.Context, id chat.ChatID) error {
+	return s.x.call(OpenChat, func() error { return s.Store.OpenChat(ctx, id) })
+}
+
+func (s *store) StoreChats(ctx context.Context, appToken string, chats []chat.Chat) error {
+	f := s.x.fate(StoreChats)
+	if f.kind == Part && len(chats) > 1 {
+		_ = s.Store.StoreChats(ctx, appToken, chats[:len(chats)/2])
+		return refused(StoreChats)
+	}
+	return s.x.around(f, StoreChats, func() error { return s.Store.StoreChats(ctx, appToken, chats) })
+}
+
+func (s *store) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
+	f := s.x.fate(StoreMessages)
+	if f.kind == Part && len(messages) > 1 {
+		_ = s.Store.StoreMessages(ctx, id, messages[:len(messages)/2])
+		return refused(StoreMessages)
+	}
+	return s.x.around(f, StoreMessages, func() error { return s.Store.StoreMessages(ctx, id, messages) })
+}
+
+func (s *store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (m chat.Message, err error) {
+	err = s.x.call(UpdateMessage, func() (err error) { m, err = s.Store.UpdateMessage(ctx, id, number, edit, allowed); return err })
+	return m, err
+}
+
+func (s *store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
+	return s.x.call(DeleteMessage, func() error { return s.Store.DeleteMessage(ctx, id, number, at, allowed) })
+}
+
+// Queue wraps the sending end of a queue.
+func (x *Injector) Queue(of chat.Queue) chat.Queue { return &queue{of, x} }
+
+type queue struct {
+	chat.Queue
+	x *Injector
+}
+
+func (q *queue) Send(ctx context.Context, create chat.Create) error {
+	f := q.x.fate(Send)
+	if jump := f.clock(); jump != 0 {
+		create = jumped(create, jump)
+	}
+	return q.x.around(f, Send, func() error {
+		if f.kind == Twice {
+			_ = q.Queue.Send(ctx, create)
+		}
+		return q.Queue.Send(ctx, create)
+	})
+}
+
+// clock is how far the call's clock is off.
+func (f fate) clock() time.Duration {
+	switch f.kind {
+	case ClockAhead:
+		return clockOff
+	case ClockBack:
+		return -clockOff
+	default:
+		return 0
+	}
+}
+
+func jumped(create chat.Create, by time.Duration) chat.Create {
+	if create.Message != nil {
+		m := *create.Message
+		m.CreatedAt, m.UpdatedAt = m.CreatedAt.Add(by), m.UpdatedAt.Add(by)
+		return chat.Create{Message: &m}
+	}
+	c := *create.Chat
+	c.CreatedAt, c.UpdatedAt = c.CreatedAt.Add(by), c.UpdatedAt.Add(by)
+	return chat.Create{Chat: &c}
+}
+
+// Receiver wraps the receiving end of a queue.
+func (x *Injector) Receiver(of chat.Receiver) chat.Receiver { return &receiver{Receiver: of, x: x} }
+
+type receiver struct {
+	chat.Receiver
+	x *Injector
+
+	mu   sync.Mutex
+	held []chat.Delivery // for the next Receive
+}
+
+func (r *receiver) Receive(ctx context.Context, most int) (found []chat.Delivery, err error) {
+	f := r.x.fate(Receive)
+	err = r.x.around(f, Receive, func() (err error) { found, err = r.Receiver.Receive(ctx, most); return err })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	found, r.held = append(found, r.held...), nil
+	switch f.kind {
+	case Twice:
+		r.held = slices.Clone(found)
+	case Late:
+		r.held, found = found, nil
+	case Shuffle:
+		f.random.Shuffle(len(found), func(a, b int) { found[a], found[b] = found[b], found[a] })
+	case ClockAhead, ClockBack:
+		for i := range found {
+			found[i].SentAt = found[i].SentAt.Add(f.clock())
+		}
+	}
+	return distinct(found), nil
+}
+
+// distinct leaves out deliveries that a batch holds already: a batch of Lambda
+// has none twice.
+func distinct(all []chat.Delivery) (found []chat.Delivery) {
+	seen := map[string]bool{}
+	for _, d := range all {
+		if !seen[d.ID] {
+			seen[d.ID] = true
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+func (r *receiver) Delete(ctx context.Context, deliveries []chat.Delivery) error {
+	f := r.x.fate(DeleteDelivery)
+	if f.kind == Part && len(deliveries) > 1 {
+		_ = r.Receiver.Delete(ctx, deliveries[:len(deliveries)/2])
+		return refused(DeleteDelivery)
+	}
+	return r.x.around(f, DeleteDelivery, func() error { return r.Receiver.Delete(ctx, deliveries) })
+}
+
+// Stream wraps a stream.
+func (x *Injector) Stream(of chat.Stream) chat.Stream { return &stream{Stream: of, x: x} }
+
+type stream struct {
+	chat.Stream
+	x    *Injector
+	last []chat.Change // that were read before
+}
+
+func (s *stream) Read(ctx context.Context, most int) (changes []chat.Change, err error) {
+	f := s.x.fate(ReadStream)
+	err = s.x.around(f, ReadStream, func() (err error) { changes, err = s.Stream.Read(ctx, most); return err })
+	if err != nil || len(changes) == 0 {
+		return changes, err
+	}
+	read := changes
+	switch f.kind {
+	case Split:
+		changes = changes[:1+f.random.IntN(len(changes))]
+	case Repeat:
+		changes = append(slices.Clone(s.last), changes...)
+	case Poison:
+		changes = poisoned(changes, f.random.IntN(len(changes)))
+	case ClockAhead, ClockBack:
+		changes = slices.Clone(changes)
+		for i := range changes {
+			changes[i].At = changes[i].At.Add(f.clock())
+		}
+	}
+	s.last = read
+	return changes, nil
+}
+
+// poisoned puts a change after the i-th that is no message.
+func poisoned(changes []chat.Change, i int) []chat.Change {
+	bad := chat.Change{Sequence: changes[i].Sequence, At: changes[i].At, New: &chat.Message{Body: "poison"}}
+	return slices.Insert(slices.Clone(changes), i+1, bad)
+}
+
+func (s *stream) Checkpoint(ctx context.Context, sequence uint64) error {
+	return s.x.call(Checkpoint, func() error { return s.Stream.Checkpoint(ctx, sequence) })
+}
+
+// Index wraps an index. Its searches meet no faults.
+func (x *Injector) Index(of chat.Index) chat.Index { return &index{of, x} }
+
+type index struct {
+	chat.Index
+	x *Injector
+}
+
+func (i *index) Apply(ctx context.Context, messages []chat.Message) []error {
+	f := i.x.fate(Apply)
+	if f.kind == Part && len(messages) > 1 {
+		return i.some(ctx, messages, f)
+	}
+	var failed []error
+	err := i.x.around(f, Apply, func() error { failed = i.Index.Apply(ctx, messages); return nil })
+	if err == nil {
+		return failed
+	}
+	return slices.Repeat([]error{err}, len(messages))
+}
+
+// some applies some of the messages and refuses the others, as a bulk does.
+func (i *index) some(ctx context.Context, messages []chat.Message, f fate) []error {
+	errs := make([]error, len(messages))
+	var kept []chat.Message
+	var places []int
+	for n, m := range messages {
+		if f.random.IntN(4) == 0 {
+			errs[n] = refused(Apply)
+			continue
+		}
+		kept, places = append(kept, m), append(places, n)
+	}
+	for n, err := range i.Index.Apply(ctx, kept) {
+		errs[places[n]] = err
+	}
+	return errs
+}
+
+// DeadLetters wraps dead letters.
+func (x *Injector) DeadLetters(of indexer.DeadLetters) indexer.DeadLetters {
+	return &deadLetters{of, x}
+}
+
+type deadLetters struct {
+	indexer.DeadLetters
+	x *Injector
+}
+
+func (d *deadLetters) Send(ctx context.Context, reason string, record []byte) error {
+	return d.x.call(SendDeadLetter, func() error { return d.DeadLetters.Send(ctx, reason, record) })
+}

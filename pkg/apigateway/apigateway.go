@@ -70,11 +70,16 @@ func splitPath(event events.APIGatewayProxyRequest) (prefix, path string) {
 }
 
 // escapePath escapes a path that came unescaped, as emulators pass it on: the
-// adapter parses it as part of a URL, where # and ? would end it.
+// adapter parses it as part of a URL, where # and ? would end it and control
+// characters are refused.
 func escapePath(path string) string {
 	_, err := url.PathUnescape(path)
-	if err == nil && !strings.ContainsAny(path, "#? ") {
+	if err == nil && !strings.ContainsFunc(path, neverInPath) {
 		return path
 	}
 	return (&url.URL{Path: path}).EscapedPath()
 }
+
+// neverInPath reports whether a character is in no path of a URL as it is
+// (RFC 3986, section 3.3), so that a path with it has been unescaped.
+func neverInPath(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' || r == '?' }

@@ -65,6 +65,16 @@ func TestProxy(t *testing.T) {
 			"/api/v1/apps/x#1?y z%  ",
 		},
 		{
+			"a control character that an emulator unescaped",
+			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/a\nb\x7f"},
+			"/api/v1/apps/a\nb\x7f  ",
+		},
+		{
+			"letters and a percent sign that an emulator unescaped",
+			events.APIGatewayProxyRequest{Resource: resource, Path: "/api/v1/apps/Zoë%41"},
+			"/api/v1/apps/Zoë%41  ",
+		},
+		{
 			"headers with several values",
 			events.APIGatewayProxyRequest{Resource: "/health", Path: "/health",
 				MultiValueHeaders: map[string][]string{"x-request-id": {"mine"}}},

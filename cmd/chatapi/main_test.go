@@ -89,18 +89,27 @@ func TestServeEnvironment(t *testing.T) {
 // server is the command in a process of its own.
 type server struct {
 	process *exec.Cmd
+	addr    string
 	api     *client.Client
 }
 
-func start(t *testing.T, data string) server {
+// command returns the command in a process of its own, which is not started.
+func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(self, "serve", "--addr", "127.0.0.1:0", "--data", data)
+	process := exec.Command(self, args...)
 	process.Env = append(os.Environ(), "CHATAPI_TEST_BE_COMMAND=1")
 	process.Stderr = os.Stderr
+	return process
+}
+
+// start starts a server on an address, whose port 0 is any free one.
+func start(t *testing.T, addr, data string) server {
+	t.Helper()
+	process := command(t, "serve", "--addr", addr, "--data", data)
 	stdout, err := process.StdoutPipe()
 	if err == nil {
 		err = process.Start()
@@ -118,8 +127,8 @@ func start(t *testing.T, data string) server {
 	}
 	go func() { _, _ = io.Copy(io.Discard, stdout) }()
 	_, rest, _ := strings.Cut(line, "http://")
-	addr, _, _ := strings.Cut(rest, " ")
-	return server{process: process, api: client.New("http://" + addr)}
+	addr, _, _ = strings.Cut(rest, " ")
+	return server{process: process, addr: addr, api: client.New("http://" + addr)}
 }
 
 func (s server) kill() {
@@ -151,7 +160,7 @@ func (a *acknowledged) add(chat int, number int64, body string) error {
 func TestKill(t *testing.T) {
 	const chats, rounds, clients = 4, 3, 16
 	data := filepath.Join(t.TempDir(), "data")
-	s := start(t, data)
+	s := start(t, "127.0.0.1:0", data)
 	app, err := s.api.CreateApp(t.Context(), client.CreateAppRequest{Name: "kill"})
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +175,7 @@ func TestKill(t *testing.T) {
 	}
 	for round := range rounds {
 		loadUntilKilled(t, s, token, acks, round, clients)
-		s = start(t, data)
+		s = start(t, "127.0.0.1:0", data)
 		for chat := range chats {
 			body := fmt.Sprintf("after kill %d", round)
 			made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})

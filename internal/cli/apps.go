@@ -39,7 +39,8 @@ it.`,
 	}
 	metadata.add(cmd.Flags())
 	return r.onServer(cmd, patient, func(ctx context.Context, s *session, args []string) error {
-		made, err := s.CreateApp(withKey(ctx, ""), client.CreateAppRequest{Name: args[0], Metadata: metadata.values})
+		made, err := s.CreateApp(ctx, client.CreateAppRequest{Name: args[0], Metadata: metadata.values},
+			client.CreateAppParams{IdempotencyKey: keyOr("")})
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (r *remote) chatsCreateCommand() *cobra.Command {
 		if len(args) > 0 {
 			request.Title = args[0]
 		}
-		made, err := s.CreateChat(withKey(ctx, ""), s.token, request)
+		made, err := s.CreateChat(ctx, s.token, request, client.CreateChatParams{IdempotencyKey: keyOr("")})
 		if err != nil {
 			return err
 		}

@@ -170,7 +170,6 @@ func (s *session) http(p patience) *http.Client {
 		}
 	}
 	through := c.StandardClient()
-	through.Transport = keyed{through.Transport}
 	through.CheckRedirect = c.HTTPClient.CheckRedirect
 	return through
 }
@@ -240,23 +239,6 @@ func (s *session) noAnswer(err *url.Error) string {
 	return fmt.Sprintf("no answer from %s: %v", s.base, why)
 }
 
-// keyOf is where a context has the Idempotency-Key of a create.
-type keyOf struct{}
-
-// withKey returns a context whose create is sent with an Idempotency-Key, a new
-// one for "". However often it is tried, it is done once.
-func withKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, keyOf{}, cmp.Or(key, uuid.NewString()))
-}
-
-// keyed sends the Idempotency-Key of a request's context with it.
-type keyed struct{ through http.RoundTripper }
-
-// RoundTrip sends a request.
-func (k keyed) RoundTrip(request *http.Request) (*http.Response, error) {
-	if key, ok := request.Context().Value(keyOf{}).(string); ok {
-		request = request.Clone(request.Context())
-		request.Header.Set("Idempotency-Key", key)
-	}
-	return k.through.RoundTrip(request)
-}
+// keyOr returns the Idempotency-Key of a create, a new one where none is given.
+// However often the create is tried under it, it is done once.
+func keyOr(given string) string { return cmp.Or(given, uuid.NewString()) }

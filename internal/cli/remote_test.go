@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -34,10 +35,23 @@ func proxy(t *testing.T, to string, fails ...func(w http.ResponseWriter, r *http
 
 // The ways in which a request fails.
 var (
-	notSent     = func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
+	notSent = func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
+	noReply = func(_ http.ResponseWriter, r *http.Request, pass http.Handler) {
+		pass.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	}
 	unavailable = func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	inFlight = func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusConflict)
+	}
+	gateway = func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		pass.ServeHTTP(httptest.NewRecorder(), r)
+		w.WriteHeader(http.StatusGatewayTimeout)
+		_, _ = io.WriteString(w, "<html>")
 	}
 )
 
@@ -50,7 +64,11 @@ func TestSendIsDoneOnce(t *testing.T) {
 		fails []func(http.ResponseWriter, *http.Request, http.Handler)
 	}{
 		{"the request is lost", []func(http.ResponseWriter, *http.Request, http.Handler){notSent}},
+		{"the answer is lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply}},
+		{"two answers are lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, noReply}},
 		{"503", []func(http.ResponseWriter, *http.Request, http.Handler){unavailable}},
+		{"409 while the first try runs", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, inFlight}},
+		{"504 of a gateway", []func(http.ResponseWriter, *http.Request, http.Handler){gateway}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -64,6 +82,16 @@ func TestSendIsDoneOnce(t *testing.T) {
 				t.Errorf("the next number is %s", got)
 			}
 		})
+	}
+}
+
+func TestSendWithAKey(t *testing.T) {
+	sh := newShell(t)
+	sh.must("chats", "create")
+	for _, want := range []string{"1\n", "1\n"} {
+		if got := sh.must("send", "1", "x", "--key", "nightly-2026-11-23"); got != want {
+			t.Errorf("its number is %s", got)
+		}
 	}
 }
 

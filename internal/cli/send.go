@@ -42,7 +42,7 @@ sent.`,
 			return err
 		}
 		request := client.CreateMessageRequest{Body: text, Sender: *sender, Metadata: metadata.values}
-		made, err := s.CreateMessage(withKey(ctx, *key), s.token, chatNumber, request)
+		made, err := s.CreateMessage(ctx, s.token, chatNumber, request, client.CreateMessageParams{IdempotencyKey: keyOr(*key)})
 		if err != nil {
 			return err
 		}

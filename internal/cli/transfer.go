@@ -251,7 +251,8 @@ func (a appLines) NewestMessage(ctx context.Context, chat int64) (int64, error) 
 }
 
 func (a appLines) CreateChat(ctx context.Context, key, title string, metadata chat.Metadata) (int64, error) {
-	made, err := a.s.Client.CreateChat(withKey(ctx, key), a.s.token, client.CreateChatRequest{Title: title, Metadata: metadata})
+	made, err := a.s.Client.CreateChat(ctx, a.s.token, client.CreateChatRequest{Title: title, Metadata: metadata},
+		client.CreateChatParams{IdempotencyKey: key})
 	if err != nil {
 		return 0, a.s.explain(err)
 	}
@@ -259,7 +260,8 @@ func (a appLines) CreateChat(ctx context.Context, key, title string, metadata ch
 }
 
 func (a appLines) CreateMessage(ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata) (int64, error) {
-	made, err := a.s.Client.CreateMessage(withKey(ctx, key), a.s.token, chat, client.CreateMessageRequest{Body: body, Sender: sender, Metadata: metadata})
+	made, err := a.s.Client.CreateMessage(ctx, a.s.token, chat, client.CreateMessageRequest{Body: body, Sender: sender, Metadata: metadata},
+		client.CreateMessageParams{IdempotencyKey: key})
 	if err != nil {
 		return 0, a.s.explain(err)
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,12 +233,18 @@ func TestSearch(t *testing.T) {
 		return strings.Count(sh.must("search", "--chat", "1", "ell", "--json"), "\n") == 3
 	})
 	colour := sh.with("CLICOLOR_FORCE", "1")
+	sh.must("chats", "create")
+	sh.must("send", "2", "Jelly", "--sender", "ada")
+	eventually(t, "all is found", func() bool { return strings.Count(sh.must("search", "ell", "--json"), "\n") == 4 })
 	for _, tt := range []struct {
 		name  string
 		shell shell
 		args  []string
 		want  said
 	}{
+		{"in all chats", sh, []string{"ell", "--sender", "ada", "--chat", "0"}, said{
+			Stdout: "  2/1  YYYY-MM-DD hh:mm:ss  ada: Jelly\n  1/1  YYYY-MM-DD hh:mm:ss  ada: Hello, the café opens at 9\n",
+		}},
 		{"words", sh, []string{"cafe", "opens"}, said{Stdout: "    1  YYYY-MM-DD hh:mm:ss  ada: Hello, the café opens at 9\n"}},
 		{"a phrase", sh, []string{`"opens at"`}, said{Stdout: "    1  YYYY-MM-DD hh:mm:ss  ada: Hello, the café opens at 9\n"}},
 		{"a limit", sh, []string{"ell", "--limit", "1"}, said{Stdout: "    3  YYYY-MM-DD hh:mm:ss  A fellow 𝔘nicode 🎉 ell\n"}},
@@ -262,6 +270,31 @@ func TestSearch(t *testing.T) {
 				t.Errorf("want (-) and got (+):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSearchGoesOverPages holds that a search gives all that is found, in pages
+// that the command asks for by itself.
+func TestSearchGoesOverPages(t *testing.T) {
+	sh := newShell(t)
+	sh.must("chats", "create")
+	file := filepath.Join(t.TempDir(), "in.jsonl")
+	if err := os.WriteFile(file, []byte(strings.Repeat(`{"body":"again"}`+"\n", 250)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sh.must("import", file, "--chat", "1")
+	for _, where := range [][]string{{"--chat", "1"}, nil} {
+		for _, tt := range []struct {
+			limit string
+			want  int
+		}{{"0", 250}, {"1", 1}, {"201", 201}} {
+			args := append([]string{"search", "again", "--json", "--limit", tt.limit}, where...)
+			eventually(t, strings.Join(args, " "), func() bool {
+				got := numbers(t, sh.must(args...))
+				slices.Sort(got)
+				return len(got) == tt.want && len(slices.Compact(got)) == tt.want
+			})
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -10,15 +11,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// query is what is searched for, and where.
+type query struct {
+	words    string
+	chat     int64 // 0 for all chats of the app
+	sender   string
+	from, to timeFlag
+}
+
 func (r *remote) searchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search WORD…",
-		Short: "Search the messages of a chat",
-		Long: `Search messages: all words must match, as words, beginnings of words or parts of
-words. A phrase stands in double quotes, which a shell wants quoted once more.`,
-		Example: `  chatapi search --chat 1 cafe
+		Short: "Search the messages of an app or of a chat",
+		Long: `Search the messages of an app or, with --chat, of a chat: all words must match,
+as words, beginnings of words or parts of words. A phrase stands in double
+quotes, which a shell wants quoted once more. Messages of an app are shown with
+their chat: 3/17 is message 17 of chat 3.`,
+		Example: `  chatapi search cafe
   chatapi search --chat 1 '"opens at" 9' --sender ada --from 2026-11-01
-  chatapi search --chat 1 cafe --limit 0 --json`,
+  chatapi search cafe --limit 0 --json | jq -r .body`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return Usagef("what is to be found?")
@@ -28,49 +39,75 @@ words. A phrase stands in double quotes, which a shell wants quoted once more.`,
 		GroupID:           groupChat,
 		ValidArgsFunction: completeNothing,
 	}
+	var q query
 	flags := cmd.Flags()
-	var from, to timeFlag
-	chat := flags.Int64("chat", 0, "the chat's `NUMBER`")
-	sender := flags.String("sender", "", "only messages of this `NAME`")
-	flags.Var(&from, "from", "only messages from this `TIME` on")
-	flags.Var(&to, "to", "only messages before this `TIME`")
+	flags.Int64Var(&q.chat, "chat", 0, "only messages of the chat with this `NUMBER`")
+	flags.StringVar(&q.sender, "sender", "", "only messages of this `NAME`")
+	flags.Var(&q.from, "from", "only messages from this `TIME` on")
+	flags.Var(&q.to, "to", "only messages before this `TIME`")
 	limit := flags.IntP("limit", "n", 20, "messages at `MOST`; 0 for all")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	return r.onApp(cmd, brief, func(ctx context.Context, s *session, args []string) error {
-		if *chat < 1 {
-			return Usagef("which chat? say --chat NUMBER")
+		if q.chat < 0 {
+			return Usagef("--chat is a number from 1")
 		}
-		request := client.SearchRequest{Query: strings.Join(args, " "), Sender: *sender, From: from.at, To: to.at}
-		found := 0
-		for left := orAll(*limit); left > 0; {
-			request.Limit = int64(min(left, pageSize))
-			page, err := s.SearchMessages(ctx, s.token, *chat, request)
-			if err != nil {
-				return err
-			}
-			for _, m := range page.Messages {
-				if err := s.printFound(m); err != nil {
-					return err
-				}
-			}
-			found += len(page.Messages)
-			left -= len(page.Messages)
-			if request.Next = page.Next; request.Next == "" {
-				break
-			}
-		}
-		if found == 0 && !s.out.json {
-			s.note("nothing found")
-		}
-		return nil
+		q.words = strings.Join(args, " ")
+		return s.search(ctx, q, orAll(*limit))
 	})
 }
 
-func (s *session) printFound(m client.FoundMessage) error {
+// search prints the messages that a query finds, so many at most.
+func (s *session) search(ctx context.Context, q query, most int) error {
+	found, next := 0, ""
+	for found < most {
+		messages, after, err := s.found(ctx, q, min(most-found, pageSize), next)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := s.printFound(m, q.chat == 0); err != nil {
+				return err
+			}
+		}
+		found += len(messages)
+		if next = after; next == "" {
+			break
+		}
+	}
+	if found == 0 && !s.out.json {
+		s.note("nothing found")
+	}
+	return nil
+}
+
+// found returns a page of the messages that a query finds, and what leads to
+// the next page, "" where there is none.
+func (s *session) found(ctx context.Context, q query, limit int, next string) ([]client.FoundMessage, string, error) {
+	if q.chat == 0 {
+		page, err := s.SearchApp(ctx, s.token, client.SearchAppParams{
+			Query: q.words, Sender: q.sender, From: q.from.at, To: q.to.at, Limit: int64(limit), Next: next,
+		})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Messages, parameter(page.Next, "next"), nil
+	}
+	page, err := s.SearchMessages(ctx, s.token, q.chat, client.SearchRequest{
+		Query: q.words, Sender: q.sender, From: q.from.at, To: q.to.at, Limit: int64(limit), Next: next,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return page.Messages, page.Next, nil
+}
+
+func (s *session) printFound(m client.FoundMessage, withChat bool) error {
 	if s.out.json {
 		return s.out.object(m)
 	}
-	return s.out.message(shown{
-		name: strconv.FormatInt(m.MessageNumber, 10), at: m.CreatedAt, sender: m.Sender, body: m.Body, marks: m.Highlights,
-	})
+	name := strconv.FormatInt(m.MessageNumber, 10)
+	if withChat {
+		name = fmt.Sprintf("%d/%s", m.ChatNumber, name)
+	}
+	return s.out.message(shown{name: name, at: m.CreatedAt, sender: m.Sender, body: m.Body, marks: m.Highlights})
 }

@@ -22,7 +22,7 @@ test: ## run all tests that need nothing but Go
 	set -x; go test $$race ./...
 
 .PHONY: openapi
-openapi: ## write docs/openapi.yaml from the code, and from it the client
+openapi: ## write docs/openapi.yaml from the code, and from it the client and the Postman collection
 	go run ./internal/generate
 
 .PHONY: test-engines
@@ -44,6 +44,14 @@ sam-local: ## serve the functions with sam local start-api on 127.0.0.1:3000, on
 .PHONY: sam-events
 sam-events: ## run every function on its event with sam local invoke
 	engines/sam-local.sh invoke go test -count=1 -tags sam ./events || [ $$? = 69 ] # it has said why it is not run
+
+.PHONY: newman
+newman: ## run the Postman collection against chatapi serve; installs newman
+	conformance/newman.sh
+
+.PHONY: schemathesis
+schemathesis: ## hold chatapi serve to its OpenAPI document with schemathesis; installs it
+	conformance/schemathesis.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, govulncheck

@@ -3,6 +3,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -44,17 +45,27 @@ func clientOf(document []byte) ([]byte, error) {
 	return []byte(code), nil
 }
 
-// prepare drops the examples, which would fill the comments, and makes the
-// fields of updates pointers, because there an empty text is not an absent one.
+// prepare drops what the client has no use for, and makes the fields of updates
+// pointers, because there an empty text is not an absent one.
 func prepare(spec *openapi3.T) {
 	for name, schema := range spec.Components.Schemas {
 		for _, property := range schema.Value.Properties {
 			property.Value.Examples = nil
+			dropNull(property.Value)
 			if strings.HasPrefix(name, "Update") {
 				property.Value.Extensions = map[string]any{"x-go-type-skip-optional-pointer": false}
 			}
 		}
 	}
+}
+
+// dropNull: the client leaves out what could as well be null.
+func dropNull(s *openapi3.Schema) {
+	if s.Type == nil {
+		return
+	}
+	types := slices.DeleteFunc(s.Type.Slice(), func(name string) bool { return name == "null" })
+	s.Type = (*openapi3.Types)(&types)
 }
 
 // imports has what the types may need; what they do not is removed.

@@ -25,16 +25,22 @@ func main() {
 
 // generate returns the texts of all files by their names.
 func generate() (map[string][]byte, error) {
-	document, err := api.Document("/", api.Operations(api.Ports{})...).YAML()
+	document := api.Document("/", api.Operations(api.Ports{})...)
+	text, err := document.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("write the document: %w", err)
 	}
-	client, err := clientOf(document)
+	client, err := clientOf(text)
 	if err != nil {
 		return nil, err
 	}
+	postman, err := postmanOf(document)
+	if err != nil {
+		return nil, fmt.Errorf("make the Postman collection: %w", err)
+	}
 	return map[string][]byte{
-		"docs/openapi.yaml":        document,
+		"docs/openapi.yaml":        text,
+		"docs/postman.json":        postman,
 		"pkg/client/client.gen.go": client,
 	}, nil
 }

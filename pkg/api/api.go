@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -79,12 +80,12 @@ func Operations(p Ports, engines ...Engine) []Operation {
 // with 404, or 405 with an Allow header. It logs the causes of answers with
 // status 500 and above, each once.
 func New(log *slog.Logger, operations ...Operation) http.Handler {
-	mux := http.NewServeMux()
-	routes := humago.New(mux, config())
+	routes := newRouter(operations)
+	adapter := humago.New(routes.operations, config())
 	for _, op := range operations {
-		op.add(routes, op)
+		op.add(adapter, op)
 	}
-	return handler(log, mux)
+	return handler(log, routes)
 }
 
 // config leaves out what huma would serve beside the operations.
@@ -109,8 +110,26 @@ var jsonFormat = huma.Format{
 		if !utf8.Valid(data) {
 			return errors.New("the text is not UTF-8")
 		}
-		return json.Unmarshal(data, v)
+		err := json.Unmarshal(data, v)
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
+			return unmarshalWhole(data, v)
+		}
+		return err
 	},
+}
+
+// unmarshalWhole reads 5.0 and 5e0 as the whole numbers that they are (JSON
+// Schema, section 6.1.1), which encoding/json does not.
+func unmarshalWhole(data []byte, v any) error {
+	var plain any
+	if err := json.Unmarshal(data, &plain); err != nil {
+		return err
+	}
+	data, err := json.Marshal(plain)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
 }
 
 // operation makes an Operation of a function over its decoded input.

@@ -310,3 +310,33 @@ func TestSearchRefusesCursorsFromElsewhere(t *testing.T) {
 		t.Errorf("a good cursor: status %d: %s", got.Code, got.Body)
 	}
 }
+
+// TestAllow holds that a 405 names the methods of the path alone, and not
+// those of a path with a parameter that it could be taken for.
+func TestAllow(t *testing.T) {
+	handler := newFaults(t).handler(&strings.Builder{})
+	app, path := newChat(t, handler)
+	for _, tt := range []struct{ path, allow string }{
+		{"/health", "GET, HEAD"},
+		{app, "GET, HEAD, PATCH"},
+		{path + "/messages/1", "DELETE, GET, HEAD, PATCH"},
+		{path + "/messages/search", "POST"},
+	} {
+		got := ask(handler, "OPTIONS", tt.path, "")
+		if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != tt.allow {
+			t.Errorf("%s: status %d, Allow %q, want %q", tt.path, got.Code, got.Header().Get("Allow"), tt.allow)
+		}
+		wantProblem(t, got, "method_not_allowed")
+	}
+}
+
+// TestWholeNumbers: JSON has one way to write a number too many.
+func TestWholeNumbers(t *testing.T) {
+	handler := newFaults(t).handler(&strings.Builder{})
+	_, path := newChat(t, handler)
+	for _, limit := range []string{"5", "5.0", "5e0"} {
+		if got := ask(handler, "POST", path+"/messages/search", `{"query":"a","limit":`+limit+`}`); got.Code != http.StatusOK {
+			t.Errorf("limit %s: status %d: %s", limit, got.Code, got.Body)
+		}
+	}
+}

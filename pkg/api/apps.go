@@ -170,6 +170,7 @@ func GetApp(store chat.Store) Operation {
 type updateAppInput struct {
 	AppPath
 	IfMatch
+	NoNulls
 	Body struct {
 		Name     *string            `json:"name,omitempty" doc:"1 to 200 characters, not blank"`
 		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`

@@ -190,6 +190,7 @@ func GetChat(store chat.Store) Operation {
 type updateChatInput struct {
 	ChatPath
 	IfMatch
+	NoNulls
 	Body struct {
 		Title    *string            `json:"title,omitempty" doc:"At most 200 characters; \"\" takes it away"`
 		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`

@@ -2,7 +2,7 @@ package api
 
 import (
 	"net/http"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,8 +30,38 @@ type IfMatch struct {
 // maxTags is how many entity tags a precondition may list.
 const maxTags = 20
 
-// entityTag is a weak or strong entity tag. The version stands before the dot.
-var entityTag = regexp.MustCompile(`^(W/)?"(([0-9]{1,16})(?:\.[0-9]{1,16})?|[\x21\x23-\x7e\x80-\xff]*)"$`)
+type entityTag struct {
+	weak   bool
+	opaque string // with its quotes
+}
+
+// entityTags reads a list of entity tags, which may have commas inside. It is
+// not ok where the text is anything else.
+func entityTags(text string) (tags []entityTag, ok bool) {
+	for text = strings.TrimSpace(text); text != ""; {
+		quoted, weak := strings.CutPrefix(text, "W/")
+		inside, rest, closed := strings.Cut(strings.TrimPrefix(quoted, `"`), `"`)
+		rest = strings.TrimLeft(rest, " \t")
+		if !closed || quoted[0] != '"' || strings.ContainsFunc(inside, isSpaceOrControl) || (rest != "" && rest[0] != ',') {
+			return nil, false
+		}
+		tags = append(tags, entityTag{weak: weak, opaque: `"` + inside + `"`})
+		text = strings.TrimLeft(rest, ", \t")
+	}
+	return tags, true
+}
+
+func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// version returns the version that a tag of ours names.
+func (t entityTag) version() (int64, bool) {
+	version, count, counted := strings.Cut(strings.Trim(t.opaque, `"`), ".")
+	n, err := strconv.ParseUint(version, 10, 63)
+	if err == nil && counted {
+		_, err = strconv.ParseUint(count, 10, 63)
+	}
+	return int64(n), err == nil
+}
 
 // versions returns the versions that the precondition lets through. Weak tags,
 // and those of something else, let nothing through.
@@ -40,16 +70,15 @@ func (in IfMatch) versions() (chat.Versions, error) {
 	if text == "" || text == "*" {
 		return nil, nil
 	}
-	tags := strings.Split(text, ",")
+	tags, ok := entityTags(text)
+	if !ok || len(tags) > maxTags {
+		return nil, &chat.InvalidError{Fields: []chat.FieldError{
+			{Field: "If-Match", Message: `must be * or up to 20 entity tags, such as "1", as an ETag header gave them`},
+		}}
+	}
 	allowed := chat.Versions{}
 	for _, tag := range tags {
-		parts := entityTag.FindStringSubmatch(strings.TrimSpace(tag))
-		if parts == nil || len(tags) > maxTags {
-			return nil, &chat.InvalidError{Fields: []chat.FieldError{
-				{Field: "If-Match", Message: `must be * or up to 20 entity tags, such as "1", as an ETag header gave them`},
-			}}
-		}
-		if version, err := strconv.ParseInt(parts[3], 10, 64); err == nil && parts[1] == "" {
+		if version, ok := tag.version(); ok && !tag.weak {
 			allowed = append(allowed, version)
 		}
 	}
@@ -73,11 +102,12 @@ func describeNotModified(o *huma.Operation) {
 // else 200. Whether a tag is weak makes no difference here (RFC 9110, section
 // 13.1.2).
 func (in IfNoneMatch) status(etag string) int {
-	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-			return http.StatusNotModified
-		}
+	if strings.TrimSpace(in.IfNoneMatch) == "*" {
+		return http.StatusNotModified
+	}
+	tags, _ := entityTags(in.IfNoneMatch)
+	if slices.ContainsFunc(tags, func(t entityTag) bool { return t.opaque == etag }) {
+		return http.StatusNotModified
 	}
 	return http.StatusOK
 }

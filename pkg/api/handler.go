@@ -9,65 +9,62 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
 // handler is what every request goes through: it gets an id, a logger that
 // names the id, and a time limit; it reaches an operation or is answered with
 // a problem; and a panic becomes a 500.
-func handler(log *slog.Logger, mux *http.ServeMux) http.Handler {
+func handler(log *slog.Logger, routes router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestID(r)
 		w.Header().Set("X-Request-Id", id)
 		ctx, cancel := context.WithTimeout(withRequest(r.Context(), log, r, id), Timeout)
 		defer cancel()
 		defer answerPanic(ctx, w)
-		route(mux, w, r.WithContext(ctx))
+		routes.serve(w, r.WithContext(ctx))
 	})
 }
 
-// route serves the request's operation. ServeMux would answer the rest with
-// plain text and redirects.
-func route(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	serve, pattern := mux.Handler(r)
-	switch {
-	case pattern != "" && r.URL.Path == path.Clean(r.URL.Path):
-		mux.ServeHTTP(w, r) // sets the path values, which serve alone would not
-	case pattern != "":
-		write(w, newProblem(http.StatusNotFound, "there is no such route"))
-	default:
-		refuse(serve, w, r)
-	}
+// router finds the operation of a request. ServeMux alone would answer what it
+// does not find with plain text and redirects, and take …/messages/search for
+// a message where the method is not the search's.
+type router struct {
+	operations *http.ServeMux
+	paths      *http.ServeMux      // the operations' paths without their methods
+	methods    map[string][]string // of each path
 }
 
-// refuse answers 404, or 405 with the Allow header, as ServeMux's own handler
-// for requests without a route would.
-func refuse(serve http.Handler, w http.ResponseWriter, r *http.Request) {
-	var seen statusOnly
-	serve.ServeHTTP(&seen, r)
-	allow := seen.Header().Get("Allow")
-	if seen.status != http.StatusMethodNotAllowed {
-		write(w, newProblem(http.StatusNotFound, "there is no such route"))
+func newRouter(operations []Operation) router {
+	r := router{operations: http.NewServeMux(), paths: http.NewServeMux(), methods: map[string][]string{}}
+	for _, op := range operations {
+		if r.methods[op.Path] == nil {
+			r.paths.Handle(op.Path, http.NotFoundHandler())
+		}
+		r.methods[op.Path] = append(r.methods[op.Path], op.Method)
+		if op.Method == http.MethodGet {
+			r.methods[op.Path] = append(r.methods[op.Path], http.MethodHead)
+		}
+	}
+	return r
+}
+
+func (r router) serve(w http.ResponseWriter, request *http.Request) {
+	_, found := r.paths.Handler(request)
+	if found == "" || request.URL.Path != path.Clean(request.URL.Path) {
+		write(w, problemOf(ErrNoRoute))
 		return
 	}
-	w.Header().Set("Allow", allow)
-	write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
-}
-
-// statusOnly keeps the status and headers of an answer and drops its body.
-type statusOnly struct {
-	status int
-	header http.Header
-}
-
-func (s *statusOnly) Header() http.Header {
-	if s.header == nil {
-		s.header = http.Header{}
+	methods := r.methods[found]
+	if !slices.Contains(methods, request.Method) {
+		allow := strings.Join(slices.Sorted(slices.Values(methods)), ", ")
+		w.Header().Set("Allow", allow)
+		write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
+		return
 	}
-	return s.header
+	r.operations.ServeHTTP(w, request)
 }
-func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (s *statusOnly) WriteHeader(status int)      { s.status = status }
 
 func write(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", problemType)

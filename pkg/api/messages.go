@@ -206,6 +206,7 @@ func GetMessage(store chat.Store) Operation {
 type updateMessageInput struct {
 	MessagePath
 	IfMatch
+	NoNulls
 	Body struct {
 		Body     *string            `json:"body,omitempty" doc:"1 to 16,384 bytes of UTF-8, not blank"`
 		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`

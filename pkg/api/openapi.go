@@ -87,6 +87,7 @@ func (d document) describe(op Operation, o *huma.Operation) {
 		d.describeParameter(p)
 	}
 	if o.RequestBody != nil {
+		delete(o.RequestBody.Content, "application/octet-stream") // of NoNulls
 		d.addExample(o.RequestBody.Content)
 	}
 	for _, answer := range o.Responses {

@@ -16,6 +16,7 @@ type field struct {
 	doc     string
 	example any
 	limit   func(*huma.Schema) // of package chat, in requests; nil for none
+	needed  bool               // in requests, though huma does not ask for it
 }
 
 // fields are those that mean the same everywhere. The limits are in the
@@ -30,7 +31,7 @@ var fields = map[string]field{
 	"title":    {doc: "The chat's title, empty where it has none", example: "Kitchen", limit: characters(0, chat.MaxTitle)},
 	"body":     {doc: "The text", example: "Hello, the café opens at 9", limit: characters(1, chat.MaxBody)}, // bytes, which a schema cannot count
 	"sender":   {doc: "Who wrote it, in the client's words", example: "ada", limit: characters(0, chat.MaxSender)},
-	"query":    {doc: "What to search for", example: "cafe \"opens at\"", limit: characters(1, chat.MaxQuery)},
+	"query":    {doc: "What to search for", example: "cafe \"opens at\"", limit: characters(1, chat.MaxQuery), needed: true},
 	"metadata": {doc: "Keys and values of the client's own", example: map[string]string{"color": "green"}, limit: noEmptyKey},
 
 	"chat_count":    {doc: "Stored chats", example: 1},
@@ -58,7 +59,7 @@ var fields = map[string]field{
 	"before": {doc: "Only items with a number below this", example: 100},
 	"cursor": {example: "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
 
-	"reader":              {doc: "Whoever reads, in the client's words", example: "ada"},
+	"reader":              {doc: "Whoever reads, in the client's words", example: "ada", limit: readerName},
 	"last_read":           {doc: "The highest message number read", example: 1},
 	"unread":              {doc: "Message numbers above last_read", example: 0},
 	"last_message_number": {doc: "The highest message number given out in the chat", example: 1},
@@ -67,6 +68,7 @@ var fields = map[string]field{
 
 	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`},
 
+	"If-Match": {limit: listOfTags},
 	"ETag":     {doc: "The state of the resource, for If-Match and If-None-Match", example: `"1"`},
 	"Link":     {doc: "The next page (RFC 8288); absent on the last", example: `</api/v1/apps?cursor=ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz&limit=50>; rel="next"`},
 	"Location": {doc: "The path of what was created", example: "/api/v1/apps/ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
@@ -84,6 +86,18 @@ func characters(least, most int) func(*huma.Schema) {
 	}
 }
 
+func readerName(s *huma.Schema) {
+	characters(1, chat.MaxReader)(s)
+	const allowed = `[^/\x00-\x1f\x7f-\x9f]*`
+	s.Pattern = `^` + allowed + `[^/\s\x00-\x1f\x7f-\x9f]` + allowed + `$`
+}
+
+// listOfTags is what If-Match takes (RFC 9110, section 13.1.1). An empty one is
+// as good as none.
+func listOfTags(s *huma.Schema) {
+	s.Pattern = `^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*"){0,19})?$`
+}
+
 func noEmptyKey(s *huma.Schema) {
 	s.Extensions = map[string]any{"propertyNames": map[string]any{"minLength": 1}}
 }
@@ -98,6 +112,27 @@ func (d document) describeSchemas() {
 			property.Nullable = property.Nullable && property.Type != huma.TypeArray // lists are never null
 			describeField(field, property, strings.HasSuffix(name, "Request"))
 		}
+		if strings.HasSuffix(name, "Request") {
+			describeAbsence(schema, strings.HasPrefix(name, "Update"))
+		}
+	}
+}
+
+// describeAbsence says which fields of a request may be left out, or be null,
+// which is the same but in an edit: that needs at least one field.
+func describeAbsence(request *huma.Schema, edit bool) {
+	for field, property := range request.Properties {
+		if slices.Contains(request.Required, field) {
+			continue
+		}
+		if fields[field].needed {
+			request.Required = append(request.Required, field)
+			continue
+		}
+		property.Nullable = !edit
+	}
+	if least := 1; edit {
+		request.MinProperties = &least
 	}
 }
 
@@ -117,6 +152,7 @@ func describeField(name string, s *huma.Schema, sent bool) {
 func (d document) describeParameter(p *huma.Param) {
 	describeField(p.Name, p.Schema, true)
 	p.Description, p.Schema.Description = p.Schema.Description, ""
+	p.AllowEmptyValue = p.In == "query" // which is as good as absent
 	if p.Required && len(p.Schema.Examples) > 0 {
 		p.Example = p.Schema.Examples[0] // what a reader's first try is filled with
 	}

@@ -463,7 +463,7 @@ type SearchRequest struct {
 	Next string `json:"next,omitempty,omitzero"`
 
 	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
-	Query string `json:"query,omitempty,omitzero"`
+	Query string `json:"query"`
 
 	// Sender Only messages of this sender, to the letter
 	Sender string `json:"sender,omitempty,omitzero"`

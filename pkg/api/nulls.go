@@ -1,0 +1,29 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// NoNulls is part of the inputs of edits, where null is refused: elsewhere it
+// is as good as absent, but in an edit it could as well mean to take the value
+// away (RFC 7396).
+type NoNulls struct {
+	RawBody []byte
+}
+
+// Resolve returns an error for each field that is null; huma calls it.
+func (in NoNulls) Resolve(huma.Context) []error {
+	var fields map[string]any
+	if err := json.Unmarshal(in.RawBody, &fields); err != nil {
+		return nil // huma says what is wrong with it
+	}
+	var errs []error
+	for field, value := range fields {
+		if value == nil {
+			errs = append(errs, &huma.ErrorDetail{Location: "body." + field, Message: "must not be null; leave it out to keep it"})
+		}
+	}
+	return errs
+}

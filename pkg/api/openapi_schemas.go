@@ -66,7 +66,7 @@ var fields = map[string]field{
 
 	"deleted_at": {doc: "When it was deleted", example: "2026-11-23T14:33:53.324Z"},
 
-	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`},
+	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, limit: visibleKey},
 
 	"If-Match": {limit: listOfTags},
 	"ETag":     {doc: "The state of the resource, for If-Match and If-None-Match", example: `"1"`},
@@ -90,6 +90,11 @@ func readerName(s *huma.Schema) {
 	characters(1, chat.MaxReader)(s)
 	const allowed = `[^/\x00-\x1f\x7f-\x9f]*`
 	s.Pattern = `^` + allowed + `[^/\s\x00-\x1f\x7f-\x9f]` + allowed + `$`
+}
+
+// visibleKey is a key of visible characters, in double quotes or not.
+func visibleKey(s *huma.Schema) {
+	s.Pattern = `^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})?$`
 }
 
 // listOfTags is what If-Match takes (RFC 9110, section 13.1.1). An empty one is
@@ -152,7 +157,8 @@ func describeField(name string, s *huma.Schema, sent bool) {
 func (d document) describeParameter(p *huma.Param) {
 	describeField(p.Name, p.Schema, true)
 	p.Description, p.Schema.Description = p.Schema.Description, ""
-	p.AllowEmptyValue = p.In == "query" // which is as good as absent
+	p.Required = p.Required || fields[p.Name].needed
+	p.AllowEmptyValue = p.In == "query" && !p.Required // which is as good as absent
 	if p.Required && len(p.Schema.Examples) > 0 {
 		p.Example = p.Schema.Examples[0] // what a reader's first try is filled with
 	}

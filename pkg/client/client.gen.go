@@ -628,7 +628,7 @@ type UpdateMessageParams struct {
 // SearchAppParams defines parameters for SearchApp.
 type SearchAppParams struct {
 	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
-	Query string `form:"query,omitempty" json:"query,omitempty,omitzero"`
+	Query string `form:"query" json:"query"`
 
 	// Limit Messages at most
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`

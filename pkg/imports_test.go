@@ -15,6 +15,7 @@ var allowed = map[string][]string{
 	"api":             {"chat"},
 	"writer":          {"chat"},
 	"indexer":         {"chat"},
+	"reindex":         {"chat"},
 	"dynamo":          {"chat"},
 	"sqs":             {"chat"},
 	"opensearch":      {"chat"},

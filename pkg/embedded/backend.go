@@ -54,6 +54,9 @@ func Open(dir string, options Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
+	if err := settleRebuild(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
+	}
 	if found == formatChatWords {
 		if err := migrate(dir, db); err != nil {
 			return nil, errors.Join(fmt.Errorf("bring %s to format %d: %w", dir, format, err), db.Close())

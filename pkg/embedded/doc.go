@@ -5,6 +5,7 @@
 //	data/chatapi.json   what this folder is, and the format of what is in it
 //	data/rows.db        bbolt: apps, chats, messages, counters, readers, keys, creates, changes, dead_letters, rebuild
 //	data/search/        bleve
+//	data/rebuild/       a new search index, while Rebuild builds it
 //
 // Every write goes through one committer, which commits whatever is waiting
 // in one transaction, so that many requests share one fsync and none waits

@@ -1,0 +1,50 @@
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"chatapi/pkg/chat"
+
+	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+)
+
+var _ chat.VersionIndex = (*Index)(nil)
+
+// Versions implements chat.VersionIndex with one search. It sees what a search
+// sees: what was applied is in it after the next refresh.
+func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]int64, error) {
+	body, err := json.Marshal(object{
+		"query": object{"bool": object{"filter": []object{
+			{"term": object{"app_token": id.AppToken}},
+			{"term": object{"chat_number": id.Number}},
+			{"range": object{"message_number": object{"gte": first, "lte": last}}},
+		}}},
+		"size":             chat.MaxVersions,
+		"track_total_hits": false,
+		"_source":          []string{"message_number", "version"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode search: %w", err)
+	}
+	var found answer
+	partial := false
+	err = x.do(ctx, searchTimeout, opensearchapi.SearchRequest{
+		Index: []string{x.name}, Routing: []string{id.AppToken}, Body: bytes.NewReader(body),
+		AllowPartialSearchResults: &partial,
+		FilterPath:                []string{"timed_out", "hits.hits._source"},
+	}, &found)
+	if err == nil {
+		err = found.err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read versions of chat %d: %w", id.Number, err)
+	}
+	held := make(map[int64]int64, len(found.Hits.Hits))
+	for _, h := range found.Hits.Hits {
+		held[h.Source.Number] = h.Source.Version
+	}
+	return held, nil
+}

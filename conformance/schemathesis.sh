@@ -24,6 +24,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 once "$dir" "$version" install_schemathesis
 
+export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
 # All checks are on. schemathesis.toml says where one is not, and why.
 # shellcheck disable=SC2016 # the inner shell knows the URL
 exec "$root/e2e/targets/embedded.sh" bash -c \

@@ -67,6 +67,7 @@ func CreateApp(store chat.Store, keys chat.Idempotency) Operation {
 		Summary:     "Create an app",
 		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password. An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.",
 		Errors:      []error{chat.ErrKeyReused},
+		describe:    describeAppKey,
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
 		app, err := chat.NewApp(in.Body.Name, in.Body.Metadata, time.Now())

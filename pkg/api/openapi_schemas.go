@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ var fields = map[string]field{
 
 	"deleted_at": {doc: "When it was deleted", example: "2026-11-23T14:33:53.324Z"},
 
-	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, limit: visibleKey},
+	"Idempotency-Key": {example: `"8e03978e-40d5-43e8-bc93-6894a57f9324"`, limit: visibleKey(1)},
 
 	"If-Match": {limit: listOfTags},
 	"ETag":     {doc: "The state of the resource, for If-Match and If-None-Match", example: `"1"`},
@@ -93,8 +94,19 @@ func readerName(s *huma.Schema) {
 }
 
 // visibleKey is a key of visible characters, in double quotes or not.
-func visibleKey(s *huma.Schema) {
-	s.Pattern = `^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})?$`
+func visibleKey(least int) func(*huma.Schema) {
+	return func(s *huma.Schema) {
+		s.Pattern = fmt.Sprintf(`^("([!#-\[\]-~]|\\["\\]){%d,%d}"|[!#-~][!-~]{%d,%d})?$`, least, chat.MaxKey, least-1, chat.MaxKey-1)
+	}
+}
+
+// describeAppKey: whoever repeats the create of an app gets its token.
+func describeAppKey(o *huma.Operation) {
+	for _, p := range o.Parameters {
+		if p.Name == "Idempotency-Key" {
+			visibleKey(chat.MinAppKey)(p.Schema)
+		}
+	}
 }
 
 // listOfTags is what If-Match takes (RFC 9110, section 13.1.1). An empty one is

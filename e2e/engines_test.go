@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,7 +41,7 @@ func engineCases(ctx context.Context, s *suite) ([]testCase, error) {
 		{"sqs", "queue", nil}, // a create that it refuses goes straight to the rows
 		{"dynamodb", "store", []string{
 			"create-app", "list-apps", "get-app", "create-chat", "list-chats", "get-chat",
-			"create-message", "list-messages", "get-message",
+			"create-message", "list-messages", "get-message", "get-reader", "update-reader",
 		}},
 	} {
 		o := &outage{s: s, engine: e, suiteCtx: ctx}
@@ -169,6 +170,8 @@ func probes(chat string) []probe {
 		{"create-message", client.Request{Method: "POST", Path: chat + "/messages", Body: object("body", "plum")}},
 		{"list-messages", client.Request{Method: "GET", Path: chat + "/messages"}},
 		{"get-message", client.Request{Method: "GET", Path: chat + "/messages/1"}},
+		{"get-reader", client.Request{Method: "GET", Path: readerOf(chat, "ada")}},
+		{"update-reader", client.Request{Method: "PUT", Path: readerOf(chat, "ada"), Body: `{"last_read":1}`}},
 		{"search-messages", client.Request{Method: "POST", Path: chat + "/messages/search", Body: object("query", "mango")}},
 		{"search-app", client.Request{Method: "GET", Path: app + "/messages/search?query=mango"}},
 	}
@@ -241,9 +244,13 @@ func (s *suite) holds(ctx context.Context, in collection, creates []created) err
 	if err != nil {
 		return err
 	}
-	stored := map[int64]item{}
+	stored, bodies := map[int64]item{}, map[string]int64{}
 	for _, row := range rows {
 		stored[row.MessageNumber] = row
+		if other, twice := bodies[row.Body]; twice {
+			return fmt.Errorf("%s: %q is stored as %d and as %d", in.path, row.Body, other, row.MessageNumber)
+		}
+		bodies[row.Body] = row.MessageNumber
 	}
 	if len(stored) != len(rows) {
 		return fmt.Errorf("%s: %d rows have %d numbers", in.path, len(rows), len(stored))
@@ -267,7 +274,8 @@ func (s *suite) holds(ctx context.Context, in collection, creates []created) err
 	return nil
 }
 
-// load posts messages to one chat until its end.
+// load posts messages to one chat until its end: one client posts each once,
+// another with a key until it is answered.
 type load struct {
 	s    *suite
 	in   collection
@@ -282,10 +290,10 @@ type load struct {
 func startLoad(ctx context.Context, s *suite, in collection) *load {
 	posting, stop := context.WithCancel(ctx)
 	l := &load{s: s, in: in, stop: stop}
-	for client := range 2 {
+	for _, key := range []string{"", rand.Text()} {
 		l.all.Go(func() {
 			for i := 0; posting.Err() == nil; i++ {
-				l.post(ctx, fmt.Sprintf("outage %d of client %d", i, client))
+				l.post(posting, ctx, key, i)
 				time.Sleep(50 * time.Millisecond)
 			}
 		})
@@ -293,11 +301,28 @@ func startLoad(ctx context.Context, s *suite, in collection) *load {
 	return l
 }
 
-func (l *load) post(ctx context.Context, body string) {
-	a, err := l.s.send(ctx, client.Request{Method: "POST", Path: l.in.path, Body: object("body", body)})
-	if err == nil && a.Status != http.StatusCreated {
-		err = problem{status: http.StatusServiceUnavailable, code: "unavailable"}.check(a)
+// post posts a message. With a key it repeats what is not answered with 201,
+// until the load ends.
+func (l *load) post(posting, ctx context.Context, key string, i int) {
+	r := client.Request{Method: "POST", Path: l.in.path, Body: object("body", fmt.Sprintf("outage %d of client %q", i, key))}
+	if key != "" {
+		r.Header = http.Header{"Idempotency-Key": {fmt.Sprint(key, "-", i)}}
 	}
+	for {
+		a, err := l.s.send(ctx, r)
+		if err == nil && a.Status != http.StatusCreated && !(key != "" && keyInUse.check(a) == nil) {
+			err = problem{status: http.StatusServiceUnavailable, code: "unavailable"}.check(a)
+		}
+		l.note(a, err)
+		if err != nil || key == "" || a.Status == http.StatusCreated || posting.Err() != nil {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// note keeps what was acknowledged, and the first answer that was wrong.
+func (l *load) note(a answer, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {

@@ -15,7 +15,11 @@ type problem struct {
 	field  string // that has a row in errors, "" for any or none
 }
 
-var notStoredYet = problem{status: http.StatusNotFound, code: "not_stored_yet"}
+var (
+	notStoredYet = problem{status: http.StatusNotFound, code: "not_stored_yet"}
+	keyInUse     = problem{status: http.StatusConflict, code: "idempotency_key_in_use"}
+	keyReused    = problem{status: http.StatusUnprocessableEntity, code: "idempotency_key_reused"}
+)
 
 // check returns every way in which an answer is another one.
 func (p problem) check(a answer) error {
@@ -44,7 +48,7 @@ func (p problem) check(a answer) error {
 	if p.status == http.StatusMethodNotAllowed && a.Header.Get("Allow") == "" {
 		bad("no Allow")
 	}
-	if wait := a.Header.Get("Retry-After"); wait == "" && (p.status == http.StatusServiceUnavailable || p == notStoredYet) {
+	if wait := a.Header.Get("Retry-After"); wait == "" && (p.status == http.StatusServiceUnavailable || p == notStoredYet || p == keyInUse) {
 		bad("no Retry-After")
 	}
 	if p.field != "" && !namesField(a, p.field) {

@@ -30,6 +30,7 @@ func TestApart(t *testing.T)   { newSuite(t, "apart").run(t, apartCases) }
 func TestSearch(t *testing.T)  { newSuite(t, "search").runSideBySide(t, searchCases) }
 func TestPages(t *testing.T)   { newSuite(t, "pages").runSideBySide(t, pageCases) }
 func TestEdits(t *testing.T)   { newSuite(t, "edits").run(t, editCases) }
+func TestRetries(t *testing.T) { newSuite(t, "retries").run(t, retryCases) }
 func TestReaders(t *testing.T) { newSuite(t, "readers").runSideBySide(t, readerCases) }
 func TestEngines(t *testing.T) { newSuite(t, "engines").run(t, engineCases) }
 

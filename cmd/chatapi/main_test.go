@@ -141,6 +141,19 @@ type acknowledged struct {
 	mu       sync.Mutex
 	messages []map[int64]string // of chat 1, chat 2 …
 	highest  []int64
+	pending  []keyed // creates with a key that were not answered
+}
+
+// keyed is a create whose body is its Idempotency-Key.
+type keyed struct {
+	chat int
+	body string
+}
+
+func (a *acknowledged) notAnswered(k keyed) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pending = append(a.pending, k)
 }
 
 func (a *acknowledged) add(chat int, number int64, body string) error {
@@ -154,9 +167,9 @@ func (a *acknowledged) add(chat int, number int64, body string) error {
 	return nil
 }
 
-// TestKill is promises 1, 2 and 6 over kill -9 of the server under load: what
-// was acknowledged is there exactly once, numbering goes on above it, and
-// search finds it.
+// TestKill is promises 1, 2, 6 and 7 over kill -9 of the server under load:
+// what was acknowledged is there exactly once, numbering goes on above it,
+// search finds it, and what is sent again with its key is there once.
 func TestKill(t *testing.T) {
 	const chats, rounds, clients = 4, 3, 16
 	data := filepath.Join(t.TempDir(), "data")
@@ -189,14 +202,38 @@ func TestKill(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		sendAgain(t, s, token, acks)
 	}
 	for chat := range chats {
 		checkChat(t, s, token, numberOf(chat), acks.messages[chat], acks.highest[chat])
 	}
 }
 
-// loadUntilKilled creates messages from many clients and kills the server in
-// the middle of it.
+// sendAgain repeats the creates with a key that a kill left unanswered.
+func sendAgain(t *testing.T, s server, token string, acks *acknowledged) {
+	t.Helper()
+	for _, k := range acks.pending {
+		var number int64
+		for range 2 {
+			made, err := s.api.CreateMessage(t.Context(), token, numberOf(k.chat),
+				client.CreateMessageRequest{Body: k.body}, client.CreateMessageParams{IdempotencyKey: k.body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if number != 0 && made.MessageNumber != number {
+				t.Errorf("%s has number %d and then %d", k.body, number, made.MessageNumber)
+			}
+			number = made.MessageNumber
+		}
+		if err := acks.add(k.chat, number, k.body); err != nil {
+			t.Error(err)
+		}
+	}
+	acks.pending = nil
+}
+
+// loadUntilKilled creates messages from many clients, half of them with keys,
+// and kills the server in the middle of it.
 func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, round, clients int) {
 	t.Helper()
 	var load sync.WaitGroup
@@ -205,7 +242,14 @@ func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, r
 			for i := 0; ; i++ {
 				chat := (worker + i) % len(acks.messages)
 				body := fmt.Sprintf("r%dc%di%d", round, worker, i)
-				made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})
+				var params []client.CreateMessageParams
+				if worker%2 == 0 {
+					params = append(params, client.CreateMessageParams{IdempotencyKey: body})
+				}
+				made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body}, params...)
+				if err != nil && len(params) > 0 {
+					acks.notAnswered(keyed{chat, body})
+				}
 				if err != nil {
 					return // killed
 				}
@@ -234,7 +278,7 @@ func checkChat(t *testing.T, s server, token string, number int64, want map[int6
 		_, err := s.api.GetMessage(t.Context(), token, number, last)
 		return err == nil
 	})
-	stored := map[int64]string{}
+	stored, numbers := map[int64]string{}, map[string]int64{}
 	var after int64
 	for {
 		page, err := s.api.ListMessages(t.Context(), token, number, client.ListMessagesParams{Limit: 200, After: after})
@@ -245,6 +289,10 @@ func checkChat(t *testing.T, s server, token string, number int64, want map[int6
 			break
 		}
 		for _, m := range page.Messages {
+			if other, twice := numbers[m.Body]; twice {
+				t.Errorf("%s: %q is stored as %d and as %d", name, m.Body, other, m.MessageNumber)
+			}
+			numbers[m.Body] = m.MessageNumber
 			stored[m.MessageNumber], after = m.Body, m.MessageNumber
 		}
 	}

@@ -62,30 +62,37 @@ func (r *remote) appsListCommand() *cobra.Command {
 		Args: NoArgs,
 	}
 	return r.onServer(cmd, brief, func(ctx context.Context, s *session, _ []string) error {
-		rows := [][]string{{"TOKEN", "CHATS", "CREATED", "NAME"}}
-		for params := (client.ListAppsParams{Limit: pageSize}); ; {
-			page, err := s.ListApps(ctx, params)
-			if err != nil {
-				return err
-			}
-			for _, a := range page.Apps {
-				rows = append(rows, []string{a.AppToken, strconv.FormatInt(a.ChatCount, 10), localTime(a.CreatedAt), inLine(a.Name)})
-			}
-			if s.out.json {
-				if err := each(s.out, page.Apps); err != nil {
-					return err
-				}
-			}
-			params.Cursor = parameter(page.Next, "cursor")
-			if params.Cursor == "" {
-				break
-			}
-		}
 		if s.out.json {
+			return s.eachApp(ctx, func(a client.App) error { return s.out.object(a) })
+		}
+		rows := [][]string{{"TOKEN", "CHATS", "CREATED", "NAME"}}
+		err := s.eachApp(ctx, func(a client.App) error {
+			rows = append(rows, []string{a.AppToken, strconv.FormatInt(a.ChatCount, 10), localTime(a.CreatedAt), inLine(a.Name)})
 			return nil
+		})
+		if err != nil {
+			return err
 		}
 		return s.out.table(rows...)
 	})
+}
+
+// eachApp calls do with each app of the server.
+func (s *session) eachApp(ctx context.Context, do func(client.App) error) error {
+	for params := (client.ListAppsParams{Limit: pageSize}); ; {
+		page, err := s.ListApps(ctx, params)
+		if err != nil {
+			return err
+		}
+		for _, a := range page.Apps {
+			if err := do(a); err != nil {
+				return err
+			}
+		}
+		if params.Cursor = parameter(page.Next, "cursor"); params.Cursor == "" {
+			return nil
+		}
+	}
 }
 
 func (r *remote) appsGetCommand() *cobra.Command {

@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -55,7 +56,7 @@ func (f *metadataFlag) String() string { return "" }
 func (f *metadataFlag) Set(text string) error {
 	key, value, ok := strings.Cut(text, "=")
 	if !ok || key == "" {
-		return fmt.Errorf("is to be KEY=VALUE")
+		return errors.New("is to be KEY=VALUE")
 	}
 	if f.values == nil {
 		f.values = map[string]string{}
@@ -90,11 +91,39 @@ func (f *timeFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("is to be like 2026-11-23, 2026-11-23T14:30 or 2026-11-23T14:30:00Z")
+	return errors.New("is to be like 2026-11-23, 2026-11-23T14:30 or 2026-11-23T14:30:00Z")
 }
 
 // Type names the values in the help.
 func (f *timeFlag) Type() string { return "TIME" }
+
+// limitFlag is the flag --limit, for which 0 is no limit.
+type limitFlag struct{ most int }
+
+// addLimit adds the flag to a command that lists things.
+func addLimit(flags *pflag.FlagSet, most int, things string) *limitFlag {
+	f := &limitFlag{most}
+	flags.VarP(f, "limit", "n", things+" at `MOST`; 0 for all")
+	return f
+}
+
+// String, Set and Type are what package pflag wants of a flag.
+func (f *limitFlag) String() string { return strconv.Itoa(f.most) }
+
+// Set reads a limit.
+func (f *limitFlag) Set(text string) error {
+	most, err := strconv.Atoi(text)
+	if err != nil || most < 0 {
+		return errors.New("is to be a number from 0")
+	}
+	if f.most = most; most == 0 {
+		f.most = math.MaxInt
+	}
+	return nil
+}
+
+// Type names the values in the help.
+func (f *limitFlag) Type() string { return "MOST" }
 
 // parameter returns a parameter of the query of a link, "" where it has none.
 func parameter(link, name string) string {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"math"
 	"strconv"
 
 	"chatapi/pkg/client"
@@ -56,44 +55,45 @@ func (r *remote) chatsListCommand() *cobra.Command {
   chatapi chats list --limit 0 --json | jq -r .title`,
 		Args: NoArgs,
 	}
-	limit := cmd.Flags().IntP("limit", "n", 50, "chats at `MOST`; 0 for all")
+	limit := addLimit(cmd.Flags(), 50, "chats")
 	return r.onApp(cmd, brief, func(ctx context.Context, s *session, _ []string) error {
-		rows := [][]string{{"CHAT", "MESSAGES", "CREATED", "TITLE"}}
-		params := client.ListChatsParams{Order: "desc"}
-		for left := orAll(*limit); left > 0; {
-			params.Limit = int64(min(left, pageSize))
-			page, err := s.ListChats(ctx, s.token, params)
-			if err != nil {
-				return err
-			}
-			if s.out.json {
-				if err := each(s.out, page.Chats); err != nil {
-					return err
-				}
-			}
-			for _, c := range page.Chats {
-				rows = append(rows, []string{
-					strconv.FormatInt(c.ChatNumber, 10), strconv.FormatInt(c.MessageCount, 10), localTime(c.CreatedAt), inLine(c.Title),
-				})
-				params.Before = c.ChatNumber
-			}
-			if left -= len(page.Chats); page.Next == "" {
-				break
-			}
-		}
 		if s.out.json {
+			return s.eachChat(ctx, limit.most, func(c client.Chat) error { return s.out.object(c) })
+		}
+		rows := [][]string{{"CHAT", "MESSAGES", "CREATED", "TITLE"}}
+		err := s.eachChat(ctx, limit.most, func(c client.Chat) error {
+			rows = append(rows, []string{
+				strconv.FormatInt(c.ChatNumber, 10), strconv.FormatInt(c.MessageCount, 10), localTime(c.CreatedAt), inLine(c.Title),
+			})
 			return nil
+		})
+		if err != nil {
+			return err
 		}
 		return s.out.table(rows...)
 	})
 }
 
-// orAll returns a limit, for which 0 is none.
-func orAll(limit int) int {
-	if limit == 0 {
-		return math.MaxInt
+// eachChat calls do with the newest chats of the app, the newest first.
+func (s *session) eachChat(ctx context.Context, most int, do func(client.Chat) error) error {
+	params := client.ListChatsParams{Order: "desc"}
+	for found := 0; found < most; {
+		params.Limit = int64(min(most-found, pageSize))
+		page, err := s.ListChats(ctx, s.token, params)
+		if err != nil {
+			return err
+		}
+		for _, c := range page.Chats {
+			if err := do(c); err != nil {
+				return err
+			}
+			params.Before = c.ChatNumber
+		}
+		if found += len(page.Chats); page.Next == "" {
+			break
+		}
 	}
-	return limit
+	return nil
 }
 
 func (r *remote) chatsGetCommand() *cobra.Command {

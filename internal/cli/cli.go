@@ -110,6 +110,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdin io.Reade
 	switch {
 	case err == nil:
 		return statusOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "chatapi: stopped")
+		return statusFailed
 	case !errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "chatapi: %s\n", oneLine(err))
 		return statusFailed

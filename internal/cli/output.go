@@ -56,16 +56,6 @@ func (o *output) object(v any) error {
 	return encoder.Encode(v)
 }
 
-// each prints values as lines of JSON.
-func each[T any](o *output, values []T) error {
-	for _, v := range values {
-		if err := o.object(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // line prints a line of text.
 func (o *output) line(format string, args ...any) error {
 	_, err := fmt.Fprintf(o.w, format+"\n", args...)

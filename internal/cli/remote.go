@@ -148,6 +148,9 @@ func (s *session) http(p patience) *http.Client {
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, idleConnections
 	c.HTTPClient.Transport = transport
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = int(p), firstWait, longestWait
+	c.Backoff = func(least, most time.Duration, try int, answer *http.Response) time.Duration {
+		return min(retryablehttp.DefaultBackoff(least, most, try, answer), most) // whatever Retry-After says
+	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, answer *http.Response, err error) (bool, error) {
 		retry, failed := retryablehttp.DefaultRetryPolicy(ctx, answer, err)

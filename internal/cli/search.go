@@ -45,14 +45,14 @@ their chat: 3/17 is message 17 of chat 3.`,
 	flags.StringVar(&q.sender, "sender", "", "only messages of this `NAME`")
 	flags.Var(&q.from, "from", "only messages from this `TIME` on")
 	flags.Var(&q.to, "to", "only messages before this `TIME`")
-	limit := flags.IntP("limit", "n", 20, "messages at `MOST`; 0 for all")
+	limit := addLimit(flags, 20, "messages")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	return r.onApp(cmd, brief, func(ctx context.Context, s *session, args []string) error {
 		if q.chat < 0 {
 			return Usagef("--chat is a number from 1")
 		}
 		q.words = strings.Join(args, " ")
-		return s.search(ctx, q, orAll(*limit))
+		return s.search(ctx, q, limit.most)
 	})
 }
 

@@ -104,6 +104,9 @@ file is new. The server remembers what was under way for 24 hours.`,
 		if *chat < 0 {
 			return Usagef("--chat is a number from 1")
 		}
+		if err := s.there(ctx, *chat); err != nil {
+			return err
+		}
 		bar := &bar{w: cmd.ErrOrStderr()}
 		s.note = bar.note
 		done, err := transfer.Import{
@@ -120,6 +123,17 @@ file is new. The server remembers what was under way for 24 hours.`,
 		return s.printImport(done)
 	})
 	return cmd
+}
+
+// there returns an error where the app is not there, or the chat, for a number
+// that is not 0: an import that has begun is bound to them.
+func (s *session) there(ctx context.Context, chat int64) (err error) {
+	if chat == 0 {
+		_, err = s.GetApp(ctx, s.token)
+	} else {
+		_, err = s.GetChat(ctx, s.token, chat)
+	}
+	return err
 }
 
 func (s *session) printImport(done transfer.Summary) error {

@@ -25,7 +25,7 @@ func fill(t *testing.T, sh shell) {
 	sh.must("send", "1", "to be deleted")
 	sh.must("send", "1", "two\nlines & \"more\"\u2028", "--metadata", "k=v", "--metadata", "empty=")
 	sh.must("send", "2", "x", "--sender", "bob")
-	settle(sh)
+	storesChats(sh, 2)
 	eventually(t, "all is stored", func() bool {
 		return strings.Count(sh.must("tail", "1", "-f=false", "--json"), "\n") == 3 &&
 			strings.Count(sh.must("tail", "2", "-f=false", "--json"), "\n") == 1
@@ -177,6 +177,8 @@ func TestExportImportExport(t *testing.T) {
 
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	sh := newShell(t)
+	sh.must("chats", "create")
+	storesChats(sh, 1)
 	file := filepath.Join(t.TempDir(), "in.jsonl")
 	if err := os.WriteFile(file, []byte("{\"body\":\"a\"}\n{\"body\":\"\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -188,6 +190,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"a file that is not there", []string{file + "x"}, "chatapi: open " + file + "x: no such file or directory\n"},
 		{"a message that cannot be", []string{file, "--chat", "1"}, "chatapi: " + file + ": line 2: body must have 1 to 16384 bytes of UTF-8 and not be blank\n"},
+		{"a chat that is not there", []string{file, "--chat", "7"}, "chatapi: the app has no chat with this number\n"},
 		{"no chat", []string{file}, "chatapi: " + file + ": line 1: the message has no chat_number; --chat N imports all messages to one chat\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,29 +16,68 @@ type lookup struct {
 	terms []string
 }
 
-// dictionary finds the words of an app that a query's terms match.
-type dictionary struct {
-	reader index.IndexReader
-	scope  string
-	terms  []chat.Term
-	exact  bool // whether no term has several words, so that what is needed is also enough
-
-	begin [][]string // by term: words that begin with its last word; once they are known
-	parts [][]string // by term: words that its first word is a part or the end of; once they are known
+// limits bound how many words a search looks up. What is not looked up is
+// checked message by message, newest first, until the page is full.
+type limits struct {
+	ofChat int // messages of a chat that are all checked, rather than all words of the app
+	ofTerm int // words of a term that is looked up whatever they are
+	ofRank int // words of all terms together
 }
 
-func newDictionary(reader index.IndexReader, search chat.Search) *dictionary {
+// defaultLimits: to look up a word costs some 20 µs, to check a message 10 µs.
+var defaultLimits = limits{ofChat: 1000, ofTerm: 1000, ofRank: 20_000}
+
+// oneIn is how many messages there are at most to one that has a word of a
+// term, by which the page is full soon without a look-up.
+const oneIn = 8
+
+// words are those of an app that a term matches.
+type words struct {
+	terms    []string // with the prefix
+	messages int      // of the app that have them, at most
+}
+
+func (w *words) add(term string, messages int) {
+	w.terms = append(w.terms, term)
+	w.messages += messages
+}
+
+// dictionary finds the words of an app that a query's terms match.
+type dictionary struct {
+	reader   index.IndexReader
+	prefix   string
+	terms    []chat.Term
+	exact    bool // whether no term has several words, so that what is needed is also enough
+	most     limits
+	messages int // in what is searched
+
+	begin []*words // by term: words that begin with its last word; nil until they are known
+	parts []*words // by term: words that its first word is a part or the end of; nil until all are known
+}
+
+func newDictionary(reader index.IndexReader, search chat.Search, most limits) *dictionary {
 	several := func(t chat.Term) bool { return len(t.Words) > 1 && !t.Phrase }
+	terms := search.Query.Terms
 	return &dictionary{
-		reader: reader, scope: scope(search.Chat.AppToken), terms: search.Query.Terms,
-		exact: !slices.ContainsFunc(search.Query.Terms, several),
+		reader: reader, prefix: prefixOf(search.Chat.AppToken), terms: terms, most: most,
+		exact: !slices.ContainsFunc(terms, several), begin: make([]*words, len(terms)),
 	}
 }
 
 // needed returns look-ups that all find each message in which every term
-// matches with this rank or a better one.
-func (d *dictionary) needed(ctx context.Context, rank chat.Rank) ([]lookup, error) {
-	var all []lookup
+// matches with this rank or a better one. Where they are not complete, they
+// find others as well.
+func (d *dictionary) needed(ctx context.Context, rank chat.Rank) (all []lookup, complete bool, err error) {
+	complete, left := true, d.most.ofRank
+	need := func(w *words) {
+		common := w.messages*oneIn >= d.messages
+		if len(w.terms) > d.most.ofTerm && (common || len(w.terms) > left) {
+			complete = false
+			return
+		}
+		left -= len(w.terms)
+		all = append(all, lookup{wordsField, w.terms})
+	}
 	for i, t := range d.terms {
 		if t.Phrase || rank == chat.Whole {
 			all = append(all, d.inOrder(t.Words)...)
@@ -46,25 +85,28 @@ func (d *dictionary) needed(ctx context.Context, rank chat.Rank) ([]lookup, erro
 		}
 		begin, err := d.beginning(ctx, i)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		first := []string{d.scope + t.Words[0]}
+		first := begin
 		if rank == chat.Part {
 			if first, err = d.part(ctx, i); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
-		switch last := len(t.Words) - 1; {
-		case last > 0:
-			all = append(all, lookup{wordsField, first}, lookup{wordsField, begin})
-			all = append(all, d.inOrder(t.Words[1:last])...)
-		case rank == chat.Part:
-			all = append(all, lookup{wordsField, first})
-		default:
-			all = append(all, lookup{wordsField, begin})
+		last := len(t.Words) - 1
+		if last == 0 {
+			need(first)
+			continue
 		}
+		if rank == chat.Part {
+			need(first)
+		} else {
+			all = append(all, d.inOrder(t.Words[:1])...)
+		}
+		all = append(all, d.inOrder(t.Words[1:last])...)
+		need(begin)
 	}
-	return all, nil
+	return all, complete, nil
 }
 
 // inOrder returns the look-ups of whole words that stand one after the other.
@@ -73,12 +115,12 @@ func (d *dictionary) inOrder(words []string) []lookup {
 	paired := false // with the word before
 	for i, w := range words {
 		if i+1 < len(words) && chat.IsUnspaced(w) && chat.IsUnspaced(words[i+1]) {
-			all = append(all, lookup{pairsField, []string{d.scope + pair(w, words[i+1])}})
+			all = append(all, lookup{pairsField, []string{d.prefix + pair(w, words[i+1])}})
 			paired = true
 			continue
 		}
 		if !paired {
-			all = append(all, lookup{wordsField, []string{d.scope + w}})
+			all = append(all, lookup{wordsField, []string{d.prefix + w}})
 		}
 		paired = false
 	}
@@ -93,21 +135,21 @@ func (d *dictionary) added(ctx context.Context, rank chat.Rank) ([]string, error
 		if t.Phrase {
 			continue
 		}
-		last, begins := t.Words[len(t.Words)-1], chat.Beginning == rank
-		words, err := d.beginning(ctx, i)
-		if !begins && err == nil {
-			words, err = d.part(ctx, i)
+		list := d.beginning
+		known := func(word string) bool { return word == t.Words[len(t.Words)-1] }
+		if rank == chat.Part {
+			list = d.part
+			known = func(word string) bool {
+				return word == t.Words[0] || len(t.Words) == 1 && strings.HasPrefix(word, t.Words[0])
+			}
 		}
+		found, err := list(ctx, i)
 		if err != nil {
 			return nil, err
 		}
-		for _, w := range words {
-			text := w[len(d.scope):]
-			switch {
-			case begins && text == last, !begins && len(t.Words) > 1 && text == t.Words[0]:
-			case !begins && len(t.Words) == 1 && strings.HasPrefix(text, last):
-			default:
-				all = append(all, w)
+		for _, term := range found.terms {
+			if !known(term[len(d.prefix):]) {
+				all = append(all, term)
 			}
 		}
 	}
@@ -115,66 +157,67 @@ func (d *dictionary) added(ctx context.Context, rank chat.Rank) ([]string, error
 }
 
 // beginning returns the words that begin with the term's last word.
-func (d *dictionary) beginning(ctx context.Context, term int) ([]string, error) {
-	if d.begin == nil {
-		d.begin = make([][]string, len(d.terms))
-	}
+func (d *dictionary) beginning(ctx context.Context, term int) (*words, error) {
 	if d.begin[term] == nil {
-		words := d.terms[term].Words
-		d.begin[term] = []string{} // known, and perhaps none
-		err := d.walk(ctx, d.scope+words[len(words)-1], func(entry string) { d.begin[term] = append(d.begin[term], entry) })
-		if err != nil {
+		of, found := d.terms[term].Words, &words{}
+		if err := d.walk(ctx, d.prefix+of[len(of)-1], found.add); err != nil {
 			return nil, err
 		}
+		d.begin[term] = found
 	}
 	return d.begin[term], nil
 }
 
 // part returns the words that contain the term or, where it has several words,
 // end with its first.
-func (d *dictionary) part(ctx context.Context, term int) ([]string, error) {
+func (d *dictionary) part(ctx context.Context, term int) (*words, error) {
 	if d.parts == nil {
-		if err := d.findParts(ctx); err != nil {
+		parts, err := d.findParts(ctx)
+		if err != nil {
 			return nil, err
 		}
+		d.parts = parts
 	}
 	return d.parts[term], nil
 }
 
-// findParts fills parts in one walk over the app's words.
-func (d *dictionary) findParts(ctx context.Context) error {
-	d.parts = make([][]string, len(d.terms))
-	var within []int // terms that may be within a word
+// findParts returns the parts of all terms from one walk over the app's words,
+// or from none where no term can stand within a word.
+func (d *dictionary) findParts(ctx context.Context) ([]*words, error) {
+	parts := make([]*words, len(d.terms))
+	var within []int // terms that may
 	for i, t := range d.terms {
+		parts[i] = &words{}
 		switch {
 		case t.Phrase:
 		case !chat.IsUnspaced(t.Words[0]):
 			within = append(within, i)
 		case len(t.Words) > 1:
-			d.parts[i] = []string{d.scope + t.Words[0]}
+			parts[i].add(d.prefix+t.Words[0], 0)
 		default:
-			words, err := d.beginning(ctx, i)
+			begin, err := d.beginning(ctx, i)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			d.parts[i] = words
+			parts[i] = begin
 		}
 	}
 	if len(within) == 0 {
-		return nil
+		return parts, nil
 	}
-	return d.walk(ctx, d.scope, func(entry string) {
-		word := entry[len(d.scope):]
+	err := d.walk(ctx, d.prefix, func(entry string, messages int) {
+		word := entry[len(d.prefix):]
 		for _, i := range within {
-			words := d.terms[i].Words
-			if len(words) == 1 && strings.Contains(word, words[0]) || len(words) > 1 && strings.HasSuffix(word, words[0]) {
-				d.parts[i] = append(d.parts[i], entry)
+			of := d.terms[i].Words
+			if len(of) == 1 && strings.Contains(word, of[0]) || len(of) > 1 && strings.HasSuffix(word, of[0]) {
+				parts[i].add(entry, messages)
 			}
 		}
 	})
+	return parts, err
 }
 
-func (d *dictionary) walk(ctx context.Context, prefix string, visit func(entry string)) error {
+func (d *dictionary) walk(ctx context.Context, prefix string, visit func(term string, messages int)) error {
 	entries, err := d.reader.FieldDictPrefix(wordsField, []byte(prefix))
 	if err != nil {
 		return err
@@ -185,7 +228,7 @@ func (d *dictionary) walk(ctx context.Context, prefix string, visit func(entry s
 		if err != nil || entry == nil {
 			return err
 		}
-		visit(entry.Term)
+		visit(entry.Term, int(entry.Count))
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -17,14 +17,23 @@ const (
 	wordsField   = "words"
 	pairsField   = "pairs"
 	senderField  = "sender"
-	chatField    = "chat"
+	scopeField   = "scope"
 	placeField   = "place"
 	messageField = "message"
 )
 
-// scope stands in front of each term that belongs to an app. No token has a
-// space in it, so an app's terms are one range of the dictionary.
-func scope(appToken string) string { return appToken + " " }
+// scopeOf returns the term that all messages of a chat have or, with number 0,
+// of an app.
+func scopeOf(id chat.ChatID) string {
+	if id.Number == 0 {
+		return id.AppToken
+	}
+	return id.String()
+}
+
+// prefixOf returns what stands in front of each other term of an app. No token
+// has a space in it, so an app's terms are one range of the dictionary.
+func prefixOf(appToken string) string { return appToken + " " }
 
 // newDocument returns a message's document; a deleted message's has nothing
 // but its place.
@@ -39,9 +48,9 @@ func newDocument(id string, m chat.Message) (*document.Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", id, err)
 	}
-	app, words := scope(m.AppToken), strings.Fields(chat.Fold(m.Body))
+	app, words := prefixOf(m.AppToken), strings.Fields(chat.Fold(m.Body))
 	doc.AddField(document.NewTextFieldWithIndexingOptions(messageField, nil, stored, index.StoreField))
-	doc.AddField(newTerms(chatField, "", m.ChatID().String()))
+	doc.AddField(newTerms(scopeField, "", m.AppToken, m.ChatID().String()))
 	doc.AddField(newTerms(wordsField, app, words...))
 	if found := pairs(words); len(found) > 0 {
 		doc.AddField(newTerms(pairsField, app, found...))
@@ -75,10 +84,10 @@ type terms struct {
 	bytes int
 }
 
-func newTerms(name, scope string, texts ...string) *terms {
+func newTerms(name, prefix string, texts ...string) *terms {
 	t := &terms{name: name, found: make(index.TokenFrequencies, len(texts))}
 	for _, text := range texts {
-		term := scope + text
+		term := prefix + text
 		if _, ok := t.found[term]; ok {
 			continue
 		}

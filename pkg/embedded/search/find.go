@@ -19,10 +19,6 @@ import (
 // comes from rank and place.
 var noScores = blevesearch.SearcherOptions{Score: "none"}
 
-// smallChat is how many messages a chat has at most whose messages a search
-// reads one by one, rather than all words of the app: some 10 µs each.
-const smallChat = 1000
-
 // Search implements chat.Index. It sees the index at one moment, whatever
 // Apply does meanwhile.
 func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, error) {
@@ -37,7 +33,7 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 		return chat.Found{}, fmt.Errorf("%w: read the search index: %w", chat.ErrUnavailable, err)
 	}
 	defer reader.Close()
-	found, err := newFinder(reader, search).page(ctx)
+	found, err := newFinder(reader, search, x.limits).page(ctx)
 	if err != nil {
 		return chat.Found{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
 	}
@@ -55,8 +51,8 @@ type finder struct {
 	words  *dictionary
 }
 
-func newFinder(reader index.IndexReader, search chat.Search) *finder {
-	return &finder{reader: reader, search: search, filter: newFilter(search), words: newDictionary(reader, search)}
+func newFinder(reader index.IndexReader, search chat.Search, most limits) *finder {
+	return &finder{reader: reader, search: search, filter: newFilter(search), words: newDictionary(reader, search, most)}
 }
 
 func (f *finder) page(ctx context.Context) (found chat.Found, err error) {
@@ -88,11 +84,12 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 			return hits, err
 		}
 	}
-	small, err := f.isSmall(ctx)
+	messages, err := f.count(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if small {
+	f.words.messages = messages
+	if f.search.Chat.Number != 0 && messages <= f.words.most.ofChat {
 		rest, err := f.readAll(ctx, most-len(hits))
 		return append(hits, rest...), err
 	}
@@ -111,32 +108,33 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 	return hits, nil
 }
 
-func (f *finder) isSmall(ctx context.Context) (bool, error) {
-	if f.search.Chat.Number == 0 {
-		return false, nil
-	}
-	messages, err := f.chatMessages(ctx)
+// count returns how many messages there are in what is searched.
+func (f *finder) count(ctx context.Context) (int, error) {
+	messages, err := f.all(ctx)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer messages.Close()
-	return messages.Count() <= smallChat, nil
+	return int(messages.Count()), nil
 }
 
-func (f *finder) chatMessages(ctx context.Context) (blevesearch.Searcher, error) {
-	return searcher.NewTermSearcher(ctx, f.reader, f.search.Chat.String(), chatField, 1, noScores)
+// all returns a searcher of all messages of what is searched.
+func (f *finder) all(ctx context.Context) (blevesearch.Searcher, error) {
+	return f.anyOf(ctx, f.scope())
 }
+
+func (f *finder) scope() lookup { return lookup{scopeField, []string{scopeOf(f.search.Chat)}} }
 
 // readAll returns up to most hits of the chat that do not match as whole
 // words. It reads every message of the chat.
 func (f *finder) readAll(ctx context.Context, most int) ([]chat.Hit, error) {
-	candidates, err := f.collect(ctx, f.chatMessages, f.start(chat.Part), smallChat)
+	candidates, err := f.collect(ctx, f.all, f.start(chat.Part), f.words.most.ofChat)
 	if err != nil {
 		return nil, err
 	}
 	var hits []chat.Hit
 	for _, c := range candidates {
-		m, err := f.message(c)
+		m, err := f.message(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +169,7 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat
 			return nil, err
 		}
 		for _, c := range candidates {
-			m, err := f.message(c)
+			m, err := f.message(ctx, c)
 			if err != nil {
 				return nil, err
 			}
@@ -191,22 +189,18 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat
 
 // matches returns a searcher of the messages that may match with this rank.
 func (f *finder) matches(ctx context.Context, rank chat.Rank) (blevesearch.Searcher, error) {
-	needed, err := f.words.needed(ctx, rank)
+	needed, _, err := f.words.needed(ctx, rank)
 	if err != nil {
 		return nil, err
 	}
-	if f.search.Chat.Number != 0 {
-		needed = append(needed, lookup{chatField, []string{f.search.Chat.String()}})
+	if f.search.Chat.Number != 0 || len(needed) == 0 {
+		needed = append(needed, f.scope())
 	}
 	if f.search.Sender != "" {
-		needed = append(needed, lookup{senderField, []string{scope(f.search.Chat.AppToken) + f.search.Sender}})
+		needed = append(needed, lookup{senderField, []string{prefixOf(f.search.Chat.AppToken) + f.search.Sender}})
 	}
 	if rank == chat.Whole {
 		return f.allOf(ctx, needed)
-	}
-	better, err := f.words.needed(ctx, rank+1)
-	if err != nil {
-		return nil, err
 	}
 	added, err := f.words.added(ctx, rank)
 	if err != nil {
@@ -215,10 +209,16 @@ func (f *finder) matches(ctx context.Context, rank chat.Rank) (blevesearch.Searc
 	if len(added) == 0 {
 		return searcher.NewMatchNoneSearcher(f.reader)
 	}
-	if f.words.exact {
+	better, complete, err := f.words.needed(ctx, rank+1)
+	switch {
+	case err != nil:
+		return nil, err
+	case complete && f.words.exact:
 		return f.allBut(ctx, needed, better)
+	case len(added) <= f.words.most.ofTerm:
+		needed = append(needed, lookup{wordsField, added})
 	}
-	return f.allOf(ctx, append(needed, lookup{wordsField, added}))
+	return f.allOf(ctx, needed)
 }
 
 // allBut leaves out what is found by all of the second look-ups.
@@ -257,7 +257,10 @@ func (f *finder) anyOf(ctx context.Context, l lookup) (blevesearch.Searcher, err
 	}
 }
 
-func (f *finder) message(c candidate) (m chat.Message, err error) {
+func (f *finder) message(ctx context.Context, c candidate) (m chat.Message, err error) {
+	if err := ctx.Err(); err != nil {
+		return m, err
+	}
 	id, err := f.reader.ExternalID(c.id)
 	if err != nil {
 		return m, fmt.Errorf("read a message's name: %w", err)

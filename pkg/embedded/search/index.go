@@ -31,6 +31,7 @@ type Index struct {
 	queue  *index.AnalysisQueue
 
 	rebuilding atomic.Bool
+	limits     limits // of searches
 
 	applying sync.Mutex // between reading the versions held and writing newer ones
 	unsaved  bool       // a batch failed: what the engine holds may not be on disk
@@ -53,7 +54,7 @@ func Open(dir string) (*Index, error) {
 		queue.Close()
 		return nil, fmt.Errorf("open search index in %s: %w", dir, err)
 	}
-	return &Index{engine: engine, queue: queue}, nil
+	return &Index{engine: engine, queue: queue, limits: defaultLimits}, nil
 }
 
 // Close waits for the calls under way and lets go of the folder. Closing again

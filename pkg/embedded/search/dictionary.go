@@ -24,7 +24,7 @@ type limits struct {
 	ofRank int // words of all terms together
 }
 
-// defaultLimits: to look up a word costs some 20 µs, to check a message 10 µs.
+// defaultLimits: to look up a word or to check a message costs some 20 µs.
 var defaultLimits = limits{ofChat: 1000, ofTerm: 1000, ofRank: 20_000}
 
 // oneIn is how many messages there are at most to one that has a word of a

@@ -153,9 +153,11 @@ func decodePlace(key []byte) (place, error) {
 	return place{chat: n[0], number: n[1], created: n[2], version: n[3]}, nil
 }
 
+var errNoPlace = errors.New("a message has no place")
+
 func readPlace(values index.DocValueReader, id index.IndexInternalID) (place, error) {
 	var p place
-	decodeErr := errors.New("it has no place")
+	decodeErr := errNoPlace
 	err := values.VisitDocValues(id, func(_ string, key []byte) { p, decodeErr = decodePlace(key) })
 	return p, errors.Join(err, decodeErr)
 }

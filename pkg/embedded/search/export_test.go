@@ -23,17 +23,17 @@ func (x *Index) Walks(ctx context.Context, search chat.Search) (int, error) {
 		return 0, err
 	}
 	defer reader.Close()
-	counted := &walkCounter{IndexReader: reader}
+	counted := &walkCounter{snapshot: reader.(snapshot)}
 	_, err = newFinder(counted, search, x.limits).page(ctx)
 	return counted.walks, err
 }
 
 type walkCounter struct {
-	index.IndexReader
+	snapshot
 	walks int
 }
 
 func (c *walkCounter) FieldDictPrefix(field string, prefix []byte) (index.FieldDict, error) {
 	c.walks++
-	return c.IndexReader.FieldDictPrefix(field, prefix)
+	return c.snapshot.FieldDictPrefix(field, prefix)
 }

@@ -10,6 +10,7 @@ import (
 
 	"chatapi/pkg/chat"
 
+	"github.com/blevesearch/bleve/v2/index/scorch"
 	blevesearch "github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/searcher"
 	index "github.com/blevesearch/bleve_index_api"
@@ -33,7 +34,7 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 		return chat.Found{}, fmt.Errorf("%w: read the search index: %w", chat.ErrUnavailable, err)
 	}
 	defer reader.Close()
-	found, err := newFinder(reader, search, x.limits).page(ctx)
+	found, err := newFinder(reader.(snapshot), search, x.limits).page(ctx)
 	if err != nil {
 		return chat.Found{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
 	}
@@ -43,15 +44,21 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 	return found, nil
 }
 
+// snapshot is what scorch's readers are.
+type snapshot interface {
+	index.IndexReader
+	Segments() []*scorch.SegmentSnapshot
+}
+
 // finder answers one search from one snapshot of the index.
 type finder struct {
-	reader index.IndexReader
+	reader snapshot
 	search chat.Search
 	filter filter
 	words  *dictionary
 }
 
-func newFinder(reader index.IndexReader, search chat.Search, most limits) *finder {
+func newFinder(reader snapshot, search chat.Search, most limits) *finder {
 	return &finder{reader: reader, search: search, filter: newFilter(search), words: newDictionary(reader, search, most)}
 }
 
@@ -163,7 +170,11 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat
 	}
 	matches := func(ctx context.Context) (blevesearch.Searcher, error) { return f.matches(ctx, rank) }
 	var hits []chat.Hit
-	for size := most; ; size *= moreEachRound {
+	size := most
+	if rank < chat.Whole {
+		size *= moreEachRound // words may not be looked up
+	}
+	for ; ; size *= moreEachRound {
 		candidates, err := f.collect(ctx, matches, last, size)
 		if err != nil {
 			return nil, err
@@ -257,29 +268,31 @@ func (f *finder) anyOf(ctx context.Context, l lookup) (blevesearch.Searcher, err
 	}
 }
 
+// message reads a message from its place in its segment. A look-up by its name
+// would search all segments for that.
 func (f *finder) message(ctx context.Context, c candidate) (m chat.Message, err error) {
 	if err := ctx.Err(); err != nil {
 		return m, err
 	}
-	id, err := f.reader.ExternalID(c.id)
-	if err != nil {
-		return m, fmt.Errorf("read a message's name: %w", err)
-	}
-	doc, err := f.reader.Document(id)
-	if err != nil {
-		return m, fmt.Errorf("read message %s: %w", id, err)
-	}
-	if doc == nil {
-		return m, fmt.Errorf("read message %s: the index has lost it", id)
-	}
-	err = errors.New("the index holds no text of it")
-	doc.VisitFields(func(field index.Field) {
-		if field.Name() == messageField {
-			err = json.Unmarshal(field.Value(), &m)
+	number := c.id.Value()
+	for _, s := range f.reader.Segments() {
+		if size := uint64(s.FullSize()); number >= size {
+			number -= size
+			continue
 		}
-	})
-	if err != nil {
-		return m, fmt.Errorf("read message %s: %w", id, err)
+		err = errNoMessage
+		readErr := s.VisitDocument(number, func(field string, _ byte, value []byte, _ []uint64) bool {
+			if field == messageField {
+				err = json.Unmarshal(value, &m)
+			}
+			return field != messageField
+		})
+		if err = errors.Join(readErr, err); err != nil {
+			return m, fmt.Errorf("read a message: %w", err)
+		}
+		return m, nil
 	}
-	return m, nil
+	return m, fmt.Errorf("read a message: %w", errNoMessage)
 }
+
+var errNoMessage = errors.New("the index does not hold its text")

@@ -66,6 +66,8 @@ func routeCases(ctx context.Context, s *suite) ([]testCase, error) {
 			return s.searchRoute(ctx, client.Request{Method: "GET", Path: app + "/messages/search?query=hello"}, messageRow)
 		}},
 		{"health", func(ctx context.Context) error { return s.healthRoute(ctx) }},
+		{"openapi", func(ctx context.Context) error { return s.documentRoutes(ctx) }},
+		{"docs", func(ctx context.Context) error { return s.docsRoutes(ctx) }},
 		{"Location leads back: app", func(ctx context.Context) error {
 			return s.locationLeadsBack(ctx, "/api/v1/apps", object("name", "end to end"))
 		}},
@@ -230,6 +232,47 @@ func (s *suite) healthRoute(ctx context.Context) error {
 	want := map[string]string{"store": "ok", "queue": "ok", "index": "ok"}
 	if diff := cmp.Diff(want, states); diff != "" || a.text("status") != "ok" {
 		return fmt.Errorf("status %q, engines (-want +got):\n%s", a.text("status"), diff)
+	}
+	return nil
+}
+
+func (s *suite) documentRoutes(ctx context.Context) error {
+	document, err := s.want(ctx, http.StatusOK, "GET", "/openapi.json", "")
+	if err != nil {
+		return err
+	}
+	paths, _ := document.fields["paths"].(map[string]any)
+	if document.text("openapi") != "3.1.0" || paths["/api/v1/apps/{app_token}"] == nil {
+		return fmt.Errorf("no document: %.300s", document.Text)
+	}
+	return s.wantText(ctx, "/openapi.yaml", "application/yaml", "openapi: 3.1.0")
+}
+
+// docsRoutes reads the page and what it loads.
+func (s *suite) docsRoutes(ctx context.Context) error {
+	for _, file := range []struct{ path, mediaType, text string }{
+		{"/docs", "text/html", `<script src="docs/start.js">`},
+		{"/docs/start.js", "text/javascript", `url: "openapi.json"`},
+		{"/docs/swagger-ui-bundle.js", "text/javascript", "SwaggerUIBundle"},
+		{"/docs/swagger-ui.css", "text/css", ".swagger-ui"},
+	} {
+		if err := s.wantText(ctx, file.path, file.mediaType, file.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantText reads a file and returns an error where it has another type, or not
+// that text.
+func (s *suite) wantText(ctx context.Context, path, mediaType, text string) error {
+	a, err := s.api.Do(ctx, client.Request{Method: "GET", Path: path})
+	if err != nil {
+		return err
+	}
+	got, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
+	if a.Status != http.StatusOK || got != mediaType || !strings.Contains(string(a.Text), text) {
+		return fmt.Errorf("GET %s: status %d, %s, %d bytes, want %s with %s: %.200s", path, a.Status, got, len(a.Text), mediaType, text, a.Text)
 	}
 	return nil
 }

@@ -7,5 +7,6 @@
 // (apps.go, chats.go, messages.go, readers.go, search.go, health.go);
 // creates.go is the way from a number to a 201, and idempotency.go the one from
 // a request to its number; problem.go holds the one table from errors to HTTP;
-// handler.go is what every request goes through.
+// handler.go is what every request goes through; openapi.go, and the files that
+// begin with its name, make the OpenAPI document of the operations.
 package api

@@ -101,6 +101,9 @@ func send(url string, r request) (answer, error) {
 	if len(text) > 0 && err == nil {
 		err = json.Unmarshal(text, &a.fields)
 	}
+	if err == nil {
+		err = documented(r, a)
+	}
 	if err != nil {
 		return a, fmt.Errorf("%s %s: %w: %s", r.method, r.path, err, text)
 	}

@@ -33,6 +33,26 @@ test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSe
 e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws localstack ministack sam-local"
 	e2e/run.sh $(TARGETS)
 
+.PHONY: faults
+faults: ## try to break the promises on everything there is, and write docs/faults.md
+	CHATAPI_ENGINES_KEEP=1 engines/with.sh go run ./faults -table docs/faults.md $(if $(SEED),-seed $(SEED))
+
+.PHONY: faults-brief
+faults-brief: ## the same for two minutes, on the embedded backend
+	@if [ -e /dev/fuse ]; then set -x; go test -count=1 -tags fuse ./faults/volatile; \
+	else echo "not run: the tests of the volatile disk need /dev/fuse"; fi
+	go run ./faults -brief $(if $(SEED),-seed $(SEED))
+
+.PHONY: soak
+soak: ## all faults at once for MINUTES=10; judges memory, goroutines, files and disk as well
+	go run ./faults -rows soak -for $(or $(MINUTES),10)m $(if $(SEED),-seed $(SEED))
+
+.PHONY: fuzz
+fuzz: ## feed every decoder of outside bytes for FUZZTIME=10s each
+	@grep -rhoE --include='*_test.go' '^func Fuzz\w+' pkg -H | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r folder target; do \
+	echo "go test ./$$folder -fuzz $$target"; \
+	go test "./$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) </dev/null || exit 1; done
+
 .PHONY: localstack-test
 localstack-test: ## deploy template.yaml to LocalStack and to MiniStack and run the end-to-end suite there
 	e2e/run.sh localstack ministack
@@ -56,8 +76,8 @@ schemathesis: ## hold chatapi serve to its OpenAPI document with schemathesis; i
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
-	go vet -tags 'engines e2e sam' ./...
-	go run $(STATICCHECK) -tags 'engines e2e sam' ./...
+	go vet -tags 'engines e2e sam fuse' ./...
+	go run $(STATICCHECK) -tags 'engines e2e sam fuse' ./...
 	cd bench/usual && go vet ./... && go run $(STATICCHECK) ./...
 	@echo "go run $(GOVULNCHECK) ./..."; out=$$(go run $(GOVULNCHECK) ./... 2>&1) || \
 	case "$$out" in \

@@ -72,6 +72,12 @@ func (s *brokenStore) DeleteMessage(ctx context.Context, id chat.ChatID, number 
 	return s.Store.DeleteMessage(ctx, id, number, at, allowed)
 }
 
+// forgetful keeps no key.
+type forgetful struct{ chat.Idempotency }
+
+func (forgetful) Claim(_ context.Context, claim chat.Claim) (chat.Claim, error) { return claim, nil }
+func (forgetful) Record(context.Context, chat.Claim) error                      { return nil }
+
 type brokenQueue struct {
 	chat.Queue
 	send func(ctx context.Context, q chat.Queue, m chat.Message) error
@@ -186,6 +192,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				return sendMessage(ctx, q, m)
 			}}
 		}},
+		{"keys are forgotten", history.SameKey, func(b *local.Backend) { b.Idempotency = forgetful{b.Idempotency} }},
 		{"a count is one too high", history.Counted, func(b *local.Backend) { b.Store = &brokenStore{Store: b.Store, count: 1} }},
 		{"edits are not made", history.EditKept, func(b *local.Backend) {
 			b.Store = &brokenStore{Store: b.Store, update: func() bool { return true }}

@@ -26,6 +26,9 @@ type trial struct {
 	lost  volatile.Loss // in all losses of power
 }
 
+// errNoMount: a row cannot run here.
+var errNoMount = errors.New("nothing can be mounted: it needs /dev/fuse and root")
+
 // mountDisk puts the data on a disk that can be full and lose its power.
 func (t *trial) mountDisk() (err error) {
 	if t.row.disturb != powerLoss && t.row.disturb != diskFull {
@@ -37,8 +40,10 @@ func (t *trial) mountDisk() (err error) {
 	if t.disk == nil {
 		t.disk = volatile.NewDisk()
 	}
-	t.mount, err = volatile.MountAt(t.server.data, t.disk)
-	return err
+	if t.mount, err = volatile.MountAt(t.server.data, t.disk); err != nil {
+		return fmt.Errorf("%w: %w", errNoMount, err)
+	}
+	return nil
 }
 
 func (t *trial) unmountDisk() error {
@@ -55,6 +60,7 @@ func (t *trial) unmountDisk() error {
 var rarely = map[string]int64{
 	inject.Receive: 15, inject.StoreMessages: 100, inject.DeleteDelivery: 12, inject.ReadStream: 4, inject.Apply: 3,
 	inject.Checkpoint: 3, inject.TakeChatNumber: 1, inject.OpenChat: 1, inject.StoreChats: 1, inject.UpdateMessage: 60, inject.DeleteMessage: 30,
+	inject.ClaimKey: 50, inject.RecordNumber: 50,
 	inject.TakeMessageNumber: 1500, inject.Send: 1500,
 }
 
@@ -64,13 +70,15 @@ func (t *trial) until(ctx context.Context) error {
 	case killSteps:
 		return t.killAtSteps(ctx)
 	case killRandom:
-		return t.again(ctx, 700*time.Millisecond, func() error { t.server.kill(); return nil })
+		return t.again(ctx, t.row.every, func() error { t.server.kill(); return nil })
 	case powerLoss:
 		return t.losePower(ctx)
 	case diskFull:
 		return t.fillDisk(ctx)
+	case enginesStop:
+		return t.stopEngines(ctx)
 	case restart:
-		return t.again(ctx, time.Second, t.server.stop)
+		return t.again(ctx, t.row.every, t.server.stop)
 	default:
 		select {
 		case <-ctx.Done():
@@ -181,7 +189,7 @@ func (t *trial) fillDisk(ctx context.Context) error {
 
 // settleServer makes sure that a server without faults runs.
 func (t *trial) settleServer(ctx context.Context) error {
-	if t.row.disturb == none || t.row.disturb == diskFull {
+	if t.row.disturb == none || t.row.disturb == diskFull || t.row.disturb == enginesStop {
 		t.server.heal() // and everything must go on without a restart
 		return nil
 	}

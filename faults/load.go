@@ -54,8 +54,6 @@ type addressed struct {
 
 const mostRecent = 512
 
-const keys = false // whether the service takes Idempotency-Key
-
 func newLoad(base string, seed uint64, clients int, pause time.Duration) *load {
 	return &load{client: client.New(base), recorder: history.NewRecorder(), seed: seed, clients: clients, pause: pause}
 }
@@ -125,8 +123,8 @@ func (c *loadClient) step(ctx context.Context) {
 		c.edit(ctx)
 	case n < 60:
 		c.delete(ctx)
-	case n < 90 && keys:
-		c.createTwice(ctx)
+	case n < 100:
+		c.createAgain(ctx)
 	default:
 		c.createMessage(ctx, c.chat(), c.text(), "")
 	}
@@ -153,20 +151,26 @@ func (c *loadClient) createChat(ctx context.Context) {
 	}
 }
 
-func (c *loadClient) createMessage(ctx context.Context, in, text, key string) {
+// createMessage reports whether the create is acknowledged.
+func (c *loadClient) createMessage(ctx context.Context, in, text, key string) bool {
 	r := c.send(ctx, http.MethodPost, "", history.Request{Kind: history.Create, In: in, Text: text, Key: key})
 	if r.Outcome == history.Acknowledged {
 		c.acknowledged.Add(1)
 		c.remember(addressed{r.In, r.Number})
 	}
+	return r.Outcome == history.Acknowledged
 }
 
-// createTwice sends a create and, whatever came of it, the same again.
-func (c *loadClient) createTwice(ctx context.Context) {
+// createAgain sends a create and, whatever came of it, the same again, until
+// it is acknowledged twice.
+func (c *loadClient) createAgain(ctx context.Context) {
+	const tries = 10
 	in, text := c.chat(), c.text()
 	key := strings.ReplaceAll(text, " ", "-")
-	for range 2 {
-		c.createMessage(ctx, in, text, key)
+	for acknowledged, n := 0, 0; acknowledged < 2 && n < tries && ctx.Err() == nil; n++ {
+		if c.createMessage(ctx, in, text, key) {
+			acknowledged++
+		}
 	}
 }
 

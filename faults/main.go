@@ -6,12 +6,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -44,46 +47,54 @@ func matrixMain(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	rows, err := chosen(*names, *brief)
+	if err != nil {
+		return err
+	}
 	var results []result
-	failed := false
-	for _, r := range matrix {
-		n := r.creates
-		if *brief {
-			n = r.brief
-		}
-		if *names == "" && (n == 0 || r.engines) || *names != "" && !strings.Contains(","+*names+",", ","+r.name+",") {
-			continue
-		}
-		if *creates > 0 {
-			n = *creates
-		}
+	for _, r := range rows {
+		n := cmp.Or(*creates, r.creates)
 		if *lasting > 0 {
-			n = 1 << 40
+			n = math.MaxInt
 		}
 		got := try(ctx, r, *seed, n, *lasting)
-		print(got)
-		failed = failed || !got.ok()
+		got.print()
 		results = append(results, got)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
-	_ = table
-	if failed {
+	if *table != "" {
+		if err := writeTable(*table, results); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(results, result.failed) {
 		return errFailed
 	}
 	return nil
 }
 
-func print(got result) {
-	fmt.Printf("== %s, seed %d: %s\n", got.row.name, got.seed, got.row.what)
-	if got.err != nil {
-		fmt.Printf("   %v\n", got.err)
+// chosen returns the rows with these names, or those of the whole or the short
+// matrix, in the latter case with as many creates as it has.
+func chosen(names string, brief bool) (rows []row, err error) {
+	if names != "" {
+		for name := range strings.SplitSeq(names, ",") {
+			r, err := rowNamed(name)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, r)
+		}
+		return rows, nil
 	}
-	if got.report != nil {
-		fmt.Printf("   %v\n", got.report)
+	for _, r := range matrix {
+		if brief {
+			r.creates = r.brief
+		}
+		if r.creates > 0 {
+			rows = append(rows, r)
+		}
 	}
-	fmt.Printf("   load %v, settled %v; %s\n", got.took.Round(time.Millisecond), got.settled.Round(time.Millisecond), strings.Join(got.faults, ", "))
-	u := got.usage
-	fmt.Printf("   memory %d MiB, goroutines %d, files %d, disk %d MiB %s\n", u.memory>>20, u.goroutines, u.files, u.disk>>20, u.exceeded)
+	return rows, nil
 }

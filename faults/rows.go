@@ -17,8 +17,9 @@ type row struct {
 	engines bool   // DynamoDB, SQS and OpenSearch in place of the embedded backend
 	rules   []inject.Rule
 	disturb disturbance
-	creates int // acknowledged, in the whole matrix
-	brief   int // … in the short run, 0 for none
+	every   time.Duration // between two of them at most
+	creates int           // acknowledged, in the whole matrix
+	brief   int           // … in the short run, 0 for none
 	clients int
 	pause   time.Duration // of a client between two requests
 }
@@ -28,11 +29,11 @@ type disturbance string
 
 const (
 	none        disturbance = ""
-	killSteps   disturbance = "kill -9 at every step"
+	killSteps   disturbance = "kill -9 at a step"
 	killRandom  disturbance = "kill -9 at any time"
-	powerLoss   disturbance = "power loss"
+	powerLoss   disturbance = "loss of power"
 	diskFull    disturbance = "disk full"
-	stopEngines disturbance = "engines stop"
+	enginesStop disturbance = "engine stopped"
 	restart     disturbance = "restart"
 )
 
@@ -64,6 +65,7 @@ var (
 	storeRules = join(
 		rules(inject.Refuse, 10, "Store.*"), rules(inject.Lose, 10, "Store.*"), rules(inject.Slow, 2, "Store.*"),
 		rules(inject.Part, 10, inject.StoreChats, inject.StoreMessages),
+		rules(inject.Refuse, 50, "Idempotency.*"), rules(inject.Lose, 50, "Idempotency.*"),
 		rules(inject.Refuse, 30, inject.Send),
 	)
 	indexRules = join(
@@ -81,7 +83,7 @@ var (
 		rules(inject.ClockBack, 100, inject.Send, inject.Receive), rules(inject.ClockBack, 300, inject.ReadStream),
 		rules(inject.Refuse, 300, inject.Apply),
 	)
-	allRules = join(queueRules, rules(inject.Refuse, 5, "Store.*"), rules(inject.Lose, 5, "Store.*"), indexRules, streamRules, clockRules)
+	allRules = join(queueRules, rules(inject.Refuse, 50, "Idempotency.*"), rules(inject.Lose, 50, "Idempotency.*"), rules(inject.Refuse, 5, "Store.*"), rules(inject.Lose, 5, "Store.*"), indexRules, streamRules, clockRules)
 
 	httpRules = join(
 		rules(inject.Lose, 20, inject.DynamoDB, inject.SQS, inject.OpenSearch),
@@ -96,7 +98,7 @@ var (
 var matrix = []row{
 	{name: "none", what: "nothing, for comparison", creates: 100_000, brief: 5_000, clients: 32},
 	{name: "kill-steps", what: "kill -9 before and after each step of a create", disturb: killSteps, creates: 150_000, brief: 15_000, clients: 32},
-	{name: "kill-random", what: "kill -9 at any time", disturb: killRandom, creates: 150_000, brief: 10_000, clients: 32},
+	{name: "kill-random", what: "kill -9 at any time", disturb: killRandom, every: 700 * time.Millisecond, creates: 150_000, brief: 10_000, clients: 32},
 	{name: "power-loss", what: "the machine goes down: unsynced writes are lost or torn", disturb: powerLoss, creates: 40_000, brief: 4_000, clients: 16},
 	{name: "disk-full", what: "the disk is full now and then", disturb: diskFull, creates: 40_000, brief: 4_000, clients: 16},
 	{name: "queue", what: "the queue refuses, loses answers, delivers twice, late and out of order", rules: queueRules, creates: 140_000, brief: 10_000, clients: 32},
@@ -104,16 +106,16 @@ var matrix = []row{
 	{name: "index", what: "the index refuses some or all, loses answers, is slow, is gone for seconds", rules: indexRules, creates: 100_000, brief: 10_000, clients: 32},
 	{name: "stream", what: "the stream repeats, splits, brings poison, forgets checkpoints", rules: streamRules, creates: 100_000, brief: 10_000, clients: 32},
 	{name: "clock", what: "clocks jump 13 hours ahead and back, and the index refuses", rules: clockRules, creates: 60_000, brief: 5_000, clients: 32},
-	{name: "all", what: "all of these at once, and kill -9 at any time", rules: allRules, disturb: killRandom, creates: 100_000, brief: 10_000, clients: 32},
-	{name: "restart", what: "ended and started again under load, as an operator does", disturb: restart, creates: 60_000, brief: 5_000, clients: 32},
+	{name: "all", what: "all of these at once, and kill -9 at any time", rules: allRules, disturb: killRandom, every: 700 * time.Millisecond, creates: 100_000, brief: 10_000, clients: 32},
+	{name: "restart", what: "ended and started again under load, as an operator does", disturb: restart, every: time.Second, creates: 60_000, brief: 5_000, clients: 32},
 
-	{name: "aws-none", engines: true, what: "nothing, for comparison", creates: 2_000, clients: 16},
-	{name: "aws-http", engines: true, what: "answers lost after they were applied, broken connections, throttling, 5xx, slow answers, of each engine", rules: httpRules, creates: 4_000, clients: 16},
-	{name: "aws-ports", engines: true, what: "the faults of queue, store, index and stream of the rows above", rules: allRules, creates: 4_000, clients: 16},
-	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 4_000, clients: 16},
-	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: stopEngines, creates: 4_000, clients: 8, pause: 10 * time.Millisecond},
+	{name: "aws-none", engines: true, what: "nothing, for comparison", creates: 1_000, clients: 16},
+	{name: "aws-http", engines: true, what: "answers lost after they were applied, broken connections, throttling, 5xx, slow answers, of each engine", rules: httpRules, creates: 1_000, clients: 16},
+	{name: "aws-ports", engines: true, what: "the faults of queue, store, index and stream of the rows above", rules: allRules, creates: 1_000, clients: 16},
+	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 1_000, clients: 16},
+	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 1_000, clients: 8, pause: 10 * time.Millisecond},
 
-	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, clients: 16, pause: 8 * time.Millisecond},
+	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, clients: 16, pause: 8 * time.Millisecond},
 }
 
 func rowNamed(name string) (row, error) {

@@ -35,7 +35,14 @@ type result struct {
 	err     error // that ended the row before it was checked
 }
 
-func (r result) ok() bool { return r.err == nil && r.report.OK() && r.usage.exceeded == "" }
+// failed reports whether a promise was broken or could not be checked. A row
+// that cannot run on this machine has said why.
+func (got result) failed() bool {
+	if errors.Is(got.err, errNoEngines) || errors.Is(got.err, errNoMount) {
+		return false
+	}
+	return got.err != nil || !got.report.OK() || got.usage.exceeded != ""
+}
 
 // try runs a row. lasting 0 stops at so many creates, else after that time.
 func try(ctx context.Context, r row, seed uint64, creates int, lasting time.Duration) result {
@@ -64,6 +71,11 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 	}()
 	if err := t.mountDisk(); err != nil {
 		return err
+	}
+	if got.row.engines {
+		if err := setUpEngines(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.start(ctx, inject.Kill{}); err != nil {
 		return err

@@ -103,6 +103,7 @@ func watch(tally *inject.Tally, faults *inject.Injector, heal <-chan os.Signal) 
 // faulty puts faults between the service and a backend.
 func faulty(b local.Backend, faults *inject.Injector) local.Backend {
 	b.Store = faults.Store(b.Store)
+	b.Idempotency = faults.Idempotency(b.Idempotency)
 	b.Queue = faults.Queue(b.Queue)
 	b.Receiver = faults.Receiver(b.Receiver)
 	b.Stream = faults.Stream(b.Stream)
@@ -125,7 +126,7 @@ func openBackend(ctx context.Context, r row, data string, faults *inject.Injecto
 
 func embeddedBackend(b *embedded.Backend) local.Backend {
 	return local.Backend{
-		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store},
+		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store, Idempotency: b.Idempotency},
 		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
 	}
 }
@@ -137,11 +138,11 @@ func openEngines(ctx context.Context, faults *inject.Injector) (local.Backend, e
 	plain := http.DefaultTransport.(*http.Transport).Clone()
 	plain.MaxIdleConns, plain.MaxIdleConnsPerHost = 0, 256
 	plain.ResponseHeaderTimeout = 10 * time.Second
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}),
-		config.WithHTTPClient(&http.Client{Transport: faults.Transport(plain)}))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return local.Backend{}, err
 	}
+	cfg.HTTPClient = &http.Client{Transport: faults.Transport(plain)}
 	searchConfig, err := opensearch.ConfigFromEnv()
 	if err != nil {
 		return local.Backend{}, err
@@ -158,7 +159,7 @@ func openEngines(ctx context.Context, faults *inject.Injector) (local.Backend, e
 	}
 	store := dynamo.New(cfg, tables)
 	return local.Backend{
-		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store},
+		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
 		Receiver: local.Prefetch(queue, receives), Stream: dynamo.NewStream(cfg, tables), DeadLetters: deadLetters,
 	}, nil
 }

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	startWithin = 30 * time.Second
+	startWithin = 10 * time.Second
 	// stopWithin is how long a server may take to end when it is told to: the
 	// promise is 10 seconds for the requests, and a batch at hand is finished.
 	stopWithin = 15 * time.Second

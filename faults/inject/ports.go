@@ -22,6 +22,9 @@ const (
 	StoreMessages     = "Store.StoreMessages"
 	UpdateMessage     = "Store.UpdateMessage"
 	DeleteMessage     = "Store.DeleteMessage"
+	ClaimKey          = "Idempotency.Claim"
+	RecordNumber      = "Idempotency.Record"
+	ReleaseKey        = "Idempotency.Release"
 	Send              = "Queue.Send"
 	Receive           = "Queue.Receive"
 	DeleteDelivery    = "Queue.Delete"
@@ -37,7 +40,7 @@ const (
 // Points are all of them.
 var Points = []string{
 	CreateApp, TakeChatNumber, OpenChat, StoreChats, TakeMessageNumber, StoreMessages,
-	UpdateMessage, DeleteMessage, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
+	UpdateMessage, DeleteMessage, ClaimKey, RecordNumber, ReleaseKey, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
 	DynamoDB, SQS, OpenSearch,
 }
 
@@ -45,7 +48,7 @@ var Points = []string{
 // edits and deletes.
 var Steps = []string{
 	TakeMessageNumber, Send, Receive, StoreMessages, DeleteDelivery, ReadStream, Apply, Checkpoint,
-	TakeChatNumber, OpenChat, StoreChats, UpdateMessage, DeleteMessage,
+	TakeChatNumber, OpenChat, StoreChats, UpdateMessage, DeleteMessage, ClaimKey, RecordNumber,
 }
 
 // Store wraps a store. Its reads meet no faults.
@@ -99,6 +102,27 @@ func (s *store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64,
 
 func (s *store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
 	return s.x.call(DeleteMessage, func() error { return s.Store.DeleteMessage(ctx, id, number, at, allowed) })
+}
+
+// Idempotency wraps the keys of creates.
+func (x *Injector) Idempotency(of chat.Idempotency) chat.Idempotency { return &keys{of, x} }
+
+type keys struct {
+	chat.Idempotency
+	x *Injector
+}
+
+func (k *keys) Claim(ctx context.Context, claim chat.Claim) (mine chat.Claim, err error) {
+	err = k.x.call(ClaimKey, func() (err error) { mine, err = k.Idempotency.Claim(ctx, claim); return err })
+	return mine, err
+}
+
+func (k *keys) Record(ctx context.Context, claim chat.Claim) error {
+	return k.x.call(RecordNumber, func() error { return k.Idempotency.Record(ctx, claim) })
+}
+
+func (k *keys) Release(ctx context.Context, claim chat.Claim) error {
+	return k.x.call(ReleaseKey, func() error { return k.Idempotency.Release(ctx, claim) })
 }
 
 // Queue wraps the sending end of a queue.

@@ -1,0 +1,114 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"chatapi/pkg/dynamo"
+	"chatapi/pkg/opensearch"
+	"chatapi/pkg/sqs"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// engineVariables are the addresses that engines/with.sh gives, and what the
+// SDK and the adapters know them by.
+var engineVariables = []struct{ from, to string }{
+	{"CHATAPI_TEST_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB"},
+	{"CHATAPI_TEST_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"},
+	{"CHATAPI_TEST_SQS", "AWS_ENDPOINT_URL_SQS"},
+	{"CHATAPI_TEST_OPENSEARCH", "OPENSEARCH_ENDPOINT"},
+}
+
+// engineNames are those of engines/switch.sh.
+var engineNames = []string{"dynamodb", "sqs", "opensearch"}
+
+// errNoEngines: a row cannot run here.
+var errNoEngines = errors.New("there are no engines: run it with engines/with.sh before the command")
+
+// setUpEngines creates tables, queues and an index of a row's own, and names
+// them in the environment, where the server finds them.
+func setUpEngines(ctx context.Context) error {
+	for _, v := range engineVariables {
+		address := os.Getenv(v.from)
+		if address == "" {
+			return errNoEngines
+		}
+		if err := os.Setenv(v.to, address); err != nil {
+			return err
+		}
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	name := strings.ToLower("faults-" + rand.Text()[:8])
+	tables := dynamo.Tables{}
+	names := map[string]*string{
+		"APPS_TABLE": &tables.Apps, "CHATS_TABLE": &tables.Chats, "MESSAGES_TABLE": &tables.Messages,
+		"COUNTERS_TABLE": &tables.Counters, "READERS_TABLE": &tables.Readers, "IDEMPOTENCY_TABLE": &tables.Idempotency,
+	}
+	environment := map[string]string{"OPENSEARCH_INDEX": name}
+	for variable, table := range names {
+		*table = name + "-" + strings.ToLower(variable)
+		environment[variable] = *table
+	}
+	creates, noCreates := sqs.CreateQueues(ctx, cfg, name+"-creates", visibility)
+	letters, noLetters := sqs.CreateQueues(ctx, cfg, name+"-stream", visibility)
+	index, noIndex := opensearch.New(cfg, opensearch.Config{Endpoint: os.Getenv("OPENSEARCH_ENDPOINT"), Index: name})
+	if err := errors.Join(noCreates, noLetters, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
+		return err
+	}
+	environment["CREATES_QUEUE_URL"], environment["STREAM_DEAD_LETTERS_URL"] = creates.Creates, letters.Creates
+	for variable, value := range environment {
+		if err := os.Setenv(variable, value); err != nil {
+			return err
+		}
+	}
+	return index.Setup(ctx)
+}
+
+// stopEngines stops one engine after the other, as the seed has it, for some
+// seconds each, and starts it again.
+func (t *trial) stopEngines(ctx context.Context) error {
+	for {
+		name := engineNames[t.random.IntN(len(engineNames))]
+		if err := switchEngine(ctx, "stop", name); err != nil {
+			return err
+		}
+		t.done[enginesStop]++
+		_ = pause(ctx, time.Duration(t.random.Int64N(int64(4*time.Second))))
+		if err := switchEngine(ctx, "start", name); err != nil {
+			return err
+		}
+		if pause(ctx, time.Duration(t.random.Int64N(int64(4*time.Second)))) != nil {
+			return nil
+		}
+	}
+}
+
+// switchEngine runs engines/switch.sh, which must be found from the working
+// directory. An engine that is being started is not left half-way.
+func switchEngine(ctx context.Context, action, name string) error {
+	log, err := os.CreateTemp("", "chatapi-faults-*.log") // no pipe, which a started engine would hold open
+	if err != nil {
+		return err
+	}
+	defer os.Remove(log.Name())
+	defer log.Close()
+	command := exec.CommandContext(context.WithoutCancel(ctx), "engines/switch.sh", action, name)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Run(); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s %s: %w: %s", action, name, err, text)
+	}
+	return nil
+}

@@ -48,7 +48,7 @@ var fields = map[string]field{
 	"highlights":  {doc: "Where the body matches, in order"},
 	"highlighted": {doc: "The body as HTML, escaped, with <mark> around what matches", example: "Hello, the <mark>café</mark> <mark>opens at</mark> 9"},
 	"indexed_through": {
-		doc:     "The updated_at of the newest create, edit or delete that the search could see: from then on, a change with this updated_at or an earlier one is searchable. Absent where there is none yet",
+		doc:     "The updated_at of the newest create, edit or delete that the search could see. Your own change is searchable once this has reached its updated_at, unless a later change overtook it on its way. Absent where there is none yet",
 		example: "2026-11-23T14:33:53.324Z",
 	},
 	"start":  {doc: "The first matching character, counted from 0 in Unicode code points", example: 11},

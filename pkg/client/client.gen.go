@@ -432,7 +432,7 @@ type Reader struct {
 
 // SearchAppResponse defines model for SearchAppResponse.
 type SearchAppResponse struct {
-	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see: from then on, a change with this updated_at or an earlier one is searchable. Absent where there is none yet
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Your own change is searchable once this has reached its updated_at, unless a later change overtook it on its way. Absent where there is none yet
 	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
 
 	// Messages The messages of this page
@@ -474,7 +474,7 @@ type SearchRequest struct {
 
 // SearchResponse defines model for SearchResponse.
 type SearchResponse struct {
-	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see: from then on, a change with this updated_at or an earlier one is searchable. Absent where there is none yet
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Your own change is searchable once this has reached its updated_at, unless a later change overtook it on its way. Absent where there is none yet
 	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
 
 	// Messages The messages of this page

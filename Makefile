@@ -96,11 +96,19 @@ bench: build ## measure speed beside a bare server, the disk and the usual stack
 	cd bench/usual && go build -o ../../bin/usual .
 	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)" -report docs -readme README.md $(if $(SHORT),-rounds 5 -duration 2s -messages 100000)
 
+.PHONY: budget
+budget: ## measure the Lambda functions and fail where one has outgrown its budget
+	go run ./bench/functions -runs 8 -calls 3
+
+.PHONY: budget-update
+budget-update: ## measure the Lambda functions and write their budgets and docs/functions.md anew
+	go run ./bench/functions -runs 50 -update
+
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)
 	demo/run.sh $(TEXTS)
 
 .PHONY: deploy
 deploy: ## build the functions and deploy the stack; ENV=prod for the other environment of samconfig.toml
-	CGO_ENABLED=0 sam build --config-env $(or $(ENV),default)
+	CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w' -tags=lambda.norpc" sam build --config-env $(or $(ENV),default)
 	sam deploy --guided --config-env $(or $(ENV),default)

@@ -27,7 +27,7 @@ if ! fresh; then
   touch "$build/starting"
   # Static: with glibc linked in, a function does not start in an image that
   # has none. go build compiles once what sam would compile for each function.
-  export CGO_ENABLED=0
+  export CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w' -tags=lambda.norpc" # as make deploy has it
   GOARCH=$goarch go build -trimpath ./functions/... >&2
   "$here/sam.sh" sam build --build-dir "$build/functions" \
     --parameter-overrides "Architecture=$architecture" >"$build/log" 2>&1 || { cat "$build/log" >&2; exit 1; }

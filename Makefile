@@ -27,7 +27,7 @@ openapi: ## write docs/openapi.yaml from the code, and from it the client and th
 
 .PHONY: test-engines
 test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
-	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex
+	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex ./internal/cost
 
 .PHONY: e2e
 e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws localstack ministack sam-local"
@@ -103,6 +103,10 @@ budget: ## measure the Lambda functions and fail where one has outgrown its budg
 .PHONY: budget-update
 budget-update: ## measure the Lambda functions and write their budgets and docs/functions.md anew
 	go run ./bench/functions -runs 50 -update
+
+.PHONY: calls-update
+calls-update: ## count the calls of every operation and write internal/cost/calls.json and docs/calls.md anew
+	go test ./internal/cost -run TestCalls -update
 
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)

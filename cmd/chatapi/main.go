@@ -22,6 +22,6 @@ func main() {
 // run returns the exit status of the command that the arguments name.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := cli.New(getenv)
-	root.AddCommand(serveCommand(getenv), setupCommand())
+	root.AddCommand(serveCommand(getenv), setupCommand(), costCommand())
 	return cli.Run(ctx, root, args, stdin, stdout, stderr)
 }

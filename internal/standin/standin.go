@@ -42,11 +42,32 @@ type Server struct {
 	calls     []Call
 	tables    map[string]*table
 	documents []document
+	refused   map[string]bool
 }
 
 // New returns a server without tables; dynamo.Store's CreateTables makes them
 // as on any emulator.
-func New() *Server { return &Server{tables: map[string]*table{}} }
+func New() *Server { return &Server{tables: map[string]*table{}, refused: map[string]bool{}} }
+
+// Refuse makes an operation of AWS, such as SendMessage, fail from now on, with
+// an error that is not tried again.
+func (s *Server) Refuse(operation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused[operation] = true
+}
+
+// RowBytes returns what DynamoDB counts as the size of all rows of a table.
+func (s *Server) RowBytes(name string) (bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.tables[name]; ok {
+		for _, row := range t.rows {
+			bytes += size(row)
+		}
+	}
+	return bytes
+}
 
 // Calls returns the calls since the last time it was called.
 func (s *Server) Calls() []Call {
@@ -92,12 +113,22 @@ func (s *Server) serve(r *http.Request, body []byte) (status int, answer any, ca
 	switch {
 	case !ofAWS:
 		return s.serveOpenSearch(r, body)
+	case s.refused[operation]:
+		return http.StatusForbidden, &problem{Type: "AccessDenied", Message: "refused"}, Call{Service: serviceOf(service), Operation: operation}
 	case service == "AmazonSQS":
 		status, answer = serveSQS(operation, body)
 		return status, answer, Call{Service: SQS, Operation: operation}
 	default:
 		return s.serveDynamoDB(operation, body)
 	}
+}
+
+// serviceOf returns the service of a target, such as AmazonSQS.
+func serviceOf(target string) string {
+	if target == "AmazonSQS" {
+		return SQS
+	}
+	return DynamoDB
 }
 
 // problem is an error as the JSON protocols of AWS have it.

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"chatapi/internal/cli"
+	"chatapi/internal/cost"
+
+	"github.com/spf13/cobra"
+)
+
+// costCommand returns the command that says what a load costs a month on AWS.
+func costCommand() *cobra.Command {
+	load := cost.Load{CreatesPerSecond: 10, ReadsPerSecond: 50, SearchesPerSecond: 1, MessageBytes: 200, Chats: 1000}
+	stack := cost.TemplateStack()
+	var asJSON, prices bool
+	cmd := &cobra.Command{
+		Use:     "cost",
+		Short:   "Say what a load costs a month on AWS, what dominates and what to do about it",
+		GroupID: cli.GroupServer,
+		Long: "cost works out what the stack of template.yaml costs a month: from the calls that the operations make, which tests count, " +
+			"from list prices without free tiers, and from a load. It calls nothing.",
+		Example: "  chatapi cost --creates-per-second 100 --reads-per-second 500 --message-bytes 300",
+		Args:    cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if prices {
+				return printPrices(cmd.OutOrStdout(), asJSON)
+			}
+			if err := checkLoad(load, stack); err != nil {
+				return err
+			}
+			estimator, err := cost.New()
+			if err != nil {
+				return err
+			}
+			report, err := estimator.Estimate(load, stack)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return encode(cmd.OutOrStdout(), report)
+			}
+			return printReport(cmd.OutOrStdout(), report)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Float64Var(&load.CreatesPerSecond, "creates-per-second", load.CreatesPerSecond, "creates of messages, on average over the month")
+	flags.Float64Var(&load.ReadsPerSecond, "reads-per-second", load.ReadsPerSecond, "reads of a message or a chat")
+	flags.Float64Var(&load.SearchesPerSecond, "searches-per-second", load.SearchesPerSecond, "searches")
+	flags.IntVar(&load.MessageBytes, "message-bytes", load.MessageBytes, "bytes of a message's body")
+	flags.IntVar(&load.Chats, "chats", load.Chats, "chats that the messages go to, evenly")
+	flags.BoolVar(&stack.HTTPAPI, "http-api", false, "an HTTP API in place of the REST API")
+	flags.BoolVar(&stack.Serverless, "search-serverless", false, "OpenSearch Serverless in place of the domain")
+	flags.StringVar(&stack.SearchInstance, "search-instance", stack.SearchInstance, "type of the domain's nodes")
+	flags.IntVar(&stack.SearchNodes, "search-nodes", stack.SearchNodes, "nodes of the domain")
+	flags.IntVar(&stack.SearchGiB, "search-gib", stack.SearchGiB, "disk of each node, in GiB")
+	flags.Float64Var(&stack.BatchWindow, "batch-window", stack.BatchWindow, "batching window of the writer, in seconds")
+	flags.IntVar(&stack.Writers, "writers", stack.Writers, "writers at the same time, at most")
+	flags.BoolVar(&prices, "prices", false, "print the prices, where and when each was read, and what is assumed")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// checkLoad refuses figures that mean nothing.
+func checkLoad(load cost.Load, stack cost.Stack) error {
+	for _, figure := range []struct {
+		flag            string
+		is, least, most float64
+	}{
+		{"creates-per-second", load.CreatesPerSecond, 0, 1e6},
+		{"reads-per-second", load.ReadsPerSecond, 0, 1e6},
+		{"searches-per-second", load.SearchesPerSecond, 0, 1e6},
+		{"message-bytes", float64(load.MessageBytes), 1, 16384},
+		{"chats", float64(load.Chats), 1, 1e12},
+		{"search-nodes", float64(stack.SearchNodes), 1, 1000},
+		{"search-gib", float64(stack.SearchGiB), 1, 1e5},
+		{"batch-window", stack.BatchWindow, 0, 300},
+		{"writers", float64(stack.Writers), 2, 1000},
+	} {
+		if math.IsNaN(figure.is) || figure.is < figure.least || figure.is > figure.most {
+			return cli.Usagef("--%s must be from %.0f to %.0f", figure.flag, figure.least, figure.most)
+		}
+	}
+	return nil
+}
+
+func encode(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+func printReport(w io.Writer, r cost.Report) error {
+	fmt.Fprintf(w, "%g creates, %g reads and %g searches a second; messages of %d bytes in %d chats; %s, list prices (chatapi cost --prices)\n\n",
+		r.Load.CreatesPerSecond, r.Load.ReadsPerSecond, r.Load.SearchesPerSecond, r.Load.MessageBytes, r.Load.Chats, r.Region)
+	fmt.Fprintf(w, "$%.2f a month", r.Dollars)
+	for _, activity := range []string{cost.Create, cost.Read, cost.Search} {
+		if dollars, ok := r.PerMillion[activity]; ok {
+			fmt.Fprintf(w, "; $%.2f per million %s", dollars, map[string]string{cost.Create: "creates", cost.Read: "reads", cost.Search: "searches"}[activity])
+		}
+	}
+	fmt.Fprintf(w, "\n\nWhat dominates:\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	const most = 12
+	var rest float64
+	for i, l := range r.Lines {
+		if i >= most {
+			rest += l.Dollars
+			continue
+		}
+		fmt.Fprintf(t, "  $%.2f\t%.0f%%\t%s\t%s\n", l.Dollars, 100*l.Dollars/r.Dollars, l.Activity, l.What)
+	}
+	if rest > 0 {
+		fmt.Fprintf(t, "  $%.2f\t%.0f%%\t\tthe rest\n", rest, 100*rest/r.Dollars)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nWhat to do about it, each alone:\n")
+	for _, o := range r.Options {
+		verb, dollars := "saves", o.Saving
+		if dollars < 0 {
+			verb, dollars = "costs more:", -dollars
+		}
+		fmt.Fprintf(t, "  %s $%.2f\t%s\t(%s)\n", verb, dollars, o.Name, o.Price)
+	}
+	return t.Flush()
+}
+
+func printPrices(w io.Writer, asJSON bool) error {
+	prices, err := cost.ListPrices()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return encode(w, prices)
+	}
+	fmt.Fprintf(w, "%s, in %s\n\n", prices.Region, prices.Currency)
+	for _, name := range slices.Sorted(maps.Keys(prices.Prices)) {
+		p := prices.Prices[name]
+		var tiers []string
+		for _, tier := range p.Tiers {
+			text := fmt.Sprintf("%g", tier.Price)
+			if tier.UpTo > 0 {
+				text += fmt.Sprintf(" up to %g", tier.UpTo)
+			}
+			tiers = append(tiers, text)
+		}
+		fmt.Fprintf(w, "%s: %s per %s\n  %s, %s\n", name, strings.Join(tiers, ", then "), p.Per, p.Source, p.Date)
+	}
+	fmt.Fprintf(w, "\nAssumed:\n\n")
+	for _, name := range slices.Sorted(maps.Keys(prices.Assumptions)) {
+		a := prices.Assumptions[name]
+		fmt.Fprintf(w, "%s: %g (%s)\n", name, a.Value, a.Why)
+	}
+	return nil
+}

@@ -102,11 +102,15 @@ budget: ## measure the Lambda functions and fail where one has outgrown its budg
 
 .PHONY: budget-update
 budget-update: ## measure the Lambda functions and write their budgets and docs/functions.md anew
-	go run ./bench/functions -runs 50 -update
+	go run ./bench/functions -runs 40 -calls 5 -update
 
 .PHONY: calls-update
 calls-update: ## count the calls of every operation and write internal/cost/calls.json and docs/calls.md anew
 	go test ./internal/cost -run TestCalls -update
+
+.PHONY: scale-update
+scale-update: ## simulate 100,000 creates a second on AWS's limits and write docs/scale.md anew
+	go run ./bench/simulate -update
 
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)

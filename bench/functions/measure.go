@@ -104,7 +104,7 @@ func newEngines(ctx context.Context) (http.Handler, error) {
 	defer server.Close()
 	store := dynamo.New(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("none", "none", ""),
-	}, dynamo.Tables{Apps: "Apps", Chats: "Chats", Messages: "Messages", Counters: "Counters", Readers: "Readers"})
+	}, dynamo.Tables{Apps: "Apps", Chats: "Chats", Messages: "Messages", Counters: "Counters", Readers: "Readers", Idempotency: "Idempotency"})
 	message, err := sampleMessage()
 	if err != nil {
 		return nil, err

@@ -73,6 +73,7 @@ func (s *stack) wire(endpoint, prefix string) {
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("none", "none", "")}
 	store := dynamo.New(cfg, dynamo.Tables{
 		Apps: prefix + "Apps", Chats: prefix + "Chats", Messages: prefix + "Messages", Counters: prefix + "Counters", Readers: prefix + "Readers",
+		Idempotency: prefix + "Idempotency",
 	})
 	if err := store.CreateTables(s.Context()); err != nil {
 		s.Fatal(err)
@@ -88,7 +89,7 @@ func (s *stack) wire(endpoint, prefix string) {
 		s.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s.handler = api.New(log, api.Operations(api.Ports{Store: store, Queue: queue, Index: index, Readers: store},
+	s.handler = api.New(log, api.Operations(api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
 		api.Engine{Name: "store", Ping: store.Ping},
 		api.Engine{Name: "queue", Ping: queue.Ping},
 		api.Engine{Name: "index", Ping: index.Ping},
@@ -102,8 +103,17 @@ func (s *stack) path(rest string) string { return "/api/v1/apps/" + s.app + rest
 // status.
 func (s *stack) ask(status int, method, path, body string) []byte {
 	s.Helper()
+	return s.askWith("", status, method, path, body)
+}
+
+// askWith sends a request with an Idempotency-Key, "" for none.
+func (s *stack) askWith(key string, status int, method, path, body string) []byte {
+	s.Helper()
 	request := httptest.NewRequestWithContext(s.Context(), method, path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
 	recorder := httptest.NewRecorder()
 	s.handler.ServeHTTP(recorder, request)
 	if recorder.Code != status {
@@ -195,6 +205,9 @@ func many[Item any](count int, item func(number int64) Item) []Item {
 	return all
 }
 
+// key is an idempotency key.
+const key = "0123456789abcdef0123456789abcdef"
+
 // nobody is the token of no app.
 var nobody = strings.Repeat("a", 36)
 
@@ -204,6 +217,9 @@ var cases = []struct {
 	prepare, do     func(*stack)
 }{
 	{"create-app", "created", nil, func(s *stack) { s.ask(201, "POST", "/api/v1/apps", `{"name":"My app"}`) }},
+	{"create-app", "with a key", nil, func(s *stack) { s.askWith(key, 201, "POST", "/api/v1/apps", `{"name":"My app"}`) }},
+	{"create-app", "with a key, again", func(s *stack) { s.askWith(key, 201, "POST", "/api/v1/apps", `{"name":"My app"}`) },
+		func(s *stack) { s.askWith(key, 201, "POST", "/api/v1/apps", `{"name":"My app"}`) }},
 	{"create-app", "refused: no name", nil, func(s *stack) { s.ask(422, "POST", "/api/v1/apps", `{"name":" "}`) }},
 	{"list-apps", "50 apps", func(s *stack) {
 		for range 60 {
@@ -216,6 +232,9 @@ var cases = []struct {
 	{"update-app", "not there", nil, func(s *stack) { s.ask(404, "PATCH", "/api/v1/apps/"+nobody, `{"name":"Other"}`) }},
 
 	{"create-chat", "created", nil, func(s *stack) { s.ask(201, "POST", s.path("/chats"), `{"title":"Hall"}`) }},
+	{"create-chat", "with a key", nil, func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats"), `{}`) }},
+	{"create-chat", "with a key, again", func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats"), `{}`) },
+		func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats"), `{}`) }},
 	{"create-chat", "no such app", nil, func(s *stack) { s.ask(404, "POST", "/api/v1/apps/"+nobody+"/chats", `{}`) }},
 	{"list-chats", "50 chats", func(s *stack) {
 		s.write(many(60, func(n int64) chat.Create { return chatCreate(s.app, n) })...)
@@ -230,6 +249,11 @@ var cases = []struct {
 
 	{"create-message", "created", nil, func(s *stack) { s.ask(201, "POST", s.path("/chats/1/messages"), body(100)) }},
 	{"create-message", "created, 16,384 bytes", nil, func(s *stack) { s.ask(201, "POST", s.path("/chats/1/messages"), body(16384)) }},
+	{"create-message", "with a key", nil, func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats/1/messages"), body(100)) }},
+	{"create-message", "with a key, again", func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats/1/messages"), body(100)) },
+		func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats/1/messages"), body(100)) }},
+	{"create-message", "with a key of another create", func(s *stack) { s.askWith(key, 201, "POST", s.path("/chats/1/messages"), body(100)) },
+		func(s *stack) { s.askWith(key, 422, "POST", s.path("/chats/1/messages"), body(99)) }},
 	{"create-message", "created, the queue refuses", func(s *stack) { s.engines.Refuse("SendMessage") },
 		func(s *stack) { s.ask(201, "POST", s.path("/chats/1/messages"), body(100)) }},
 	{"create-message", "refused: no body", nil, func(s *stack) { s.ask(422, "POST", s.path("/chats/1/messages"), `{"body":" "}`) }},
@@ -270,6 +294,9 @@ var cases = []struct {
 		func(s *stack) { s.ask(200, "POST", s.path("/chats/1/messages/search"), `{"query":"xx"}`) }},
 	{"search-messages", "nothing found", nil, func(s *stack) { s.ask(200, "POST", s.path("/chats/1/messages/search"), `{"query":"xx"}`) }},
 	{"search-messages", "refused: no query", nil, func(s *stack) { s.ask(400, "POST", s.path("/chats/1/messages/search"), `{}`) }},
+	{"search-app", "found", func(s *stack) { s.index(messageOf(s.app, 1, 1, 10)) },
+		func(s *stack) { s.ask(200, "GET", s.path("/messages/search?query=xx"), "") }},
+	{"search-app", "nothing found", nil, func(s *stack) { s.ask(200, "GET", s.path("/messages/search?query=xx"), "") }},
 	{"health", "all well", nil, func(s *stack) { s.ask(200, "GET", "/health", "") }},
 
 	{"writer", "1 message", nil, func(s *stack) { s.write(messageCreate(s.app, 1, 1, 100)) }},
@@ -315,6 +342,9 @@ func TestCalls(t *testing.T) {
 			c.do(s)
 			got.Rows = append(got.Rows, rowOf(c.operation, c.name, s.engines.Calls()))
 		})
+	}
+	if t.Failed() {
+		return
 	}
 	if *update {
 		write(t, got)

@@ -1,0 +1,105 @@
+// Command simulate works out what becomes of 100,000 creates of messages a
+// second, over chats of which few are busy, on AWS's documented limits: where
+// they are refused, where they wait, and what changes that. It computes and
+// calls nothing; the same seed gives the same page.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+)
+
+// pageFile is where -update writes the page.
+const pageFile = "docs/scale.md"
+
+// standard is the load of the page.
+var standard = load{creates: 100_000, chats: 1_000_000, skew: 1.0, seconds: 3600, seed: 1}
+
+func main() {
+	of := standard
+	flag.Float64Var(&of.creates, "creates", of.creates, "creates a second")
+	flag.IntVar(&of.chats, "chats", of.chats, "chats")
+	flag.Float64Var(&of.skew, "skew", of.skew, "exponent of Zipf's law")
+	flag.IntVar(&of.seconds, "seconds", of.seconds, "length of the load; the last minute is printed")
+	flag.Uint64Var(&of.seed, "seed", of.seed, "seed of the noise and of where chats are")
+	update := flag.Bool("update", false, "write "+pageFile)
+	flag.Parse()
+	if of.creates <= 0 || of.chats < 1 || of.chats > 50_000_000 || of.skew < 0 || of.seconds < 60 {
+		fmt.Fprintln(os.Stderr, "simulate: creates must be above 0, chats from 1 to 50,000,000, skew 0 or more, seconds 60 or more")
+		os.Exit(2)
+	}
+	if err := run(os.Stdout, of, *update); err != nil {
+		fmt.Fprintln(os.Stderr, "simulate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(w io.Writer, of load, update bool) error {
+	if !update {
+		writePage(w, of)
+		return nil
+	}
+	page, err := os.Create(pageFile)
+	if err != nil {
+		return err
+	}
+	writePage(page, of)
+	return page.Close()
+}
+
+func writePage(w io.Writer, of load) {
+	fmt.Fprintf(w, "# %s creates a second\n\n", thousands(of.creates))
+	fmt.Fprintf(w, "Written by `make scale-update` (bench/simulate, seed %d): computed from AWS's documented limits, not measured. "+
+		"%s creates a second, all at once from the first second on, go to %s chats by Zipf's law with exponent %g, messages of up to 1 KB with their row; "+
+		"each line changes one thing more and shows the last minute of %d.\n\n",
+		of.seed, thousands(of.creates), thousands(float64(of.chats)), of.skew, of.seconds/60)
+	fmt.Fprintln(w, "| with | answered 201 | stored | indexed | busiest chat | refused by | waits for |")
+	fmt.Fprintln(w, "|---|--:|--:|--:|--:|---|---|")
+	l := today()
+	for i, s := range steps {
+		s.change(&l)
+		name := s.name
+		if i > 0 {
+			name = "+ " + name
+		}
+		r := simulate(of, l)
+		fmt.Fprintf(w, "| %s | %s/s | %s/s | %s/s | %s/s | %s | %s |\n", name, thousands(r.accepted), thousands(r.stored), thousands(r.indexed),
+			thousands(r.busiest), places(r.refused), places(r.waiting))
+	}
+	fmt.Fprintf(w, "\nWhat is refused is answered with 429 or 503 and Retry-After; what waits is in the queue, which keeps it for 7 days, or in the stream, which keeps it for 24 hours.\n")
+	fmt.Fprintf(w, "\n## The limits\n\n| limit | value | where |\n|---|---|---|\n")
+	for _, s := range sources {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", s.what, s.value, s.url)
+	}
+}
+
+// places names where creates are held up, the worst first, with their rates.
+func places(rates map[string]float64) string {
+	var text string
+	for _, place := range slices.SortedFunc(maps.Keys(rates), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rates[b], rates[a]), cmp.Compare(a, b))
+	}) {
+		if rates[place] < 1 {
+			continue
+		}
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("%s %s/s", place, thousands(rates[place]))
+	}
+	return cmp.Or(text, "nothing")
+}
+
+// thousands writes a number without fractions, in groups of three digits.
+func thousands(n float64) string {
+	digits := fmt.Sprintf("%.0f", n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

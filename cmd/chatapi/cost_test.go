@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -55,3 +56,18 @@ func TestCostJSON(t *testing.T) {
 }
 
 func noEnvironment(string) string { return "" }
+
+// TestCostInREADME holds that the README shows what the command prints.
+func TestCostInREADME(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if status := run(t.Context(), []string{"cost"}, noEnvironment, nil, &out, &out); status != 0 {
+		t.Fatal(out.String())
+	}
+	if !strings.Contains(string(readme), "$ bin/chatapi cost\n"+out.String()+"```\n") {
+		t.Errorf("README.md shows another output than this:\n%s", out.String())
+	}
+}

@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"writer":          {"chat"},
 	"indexer":         {"chat"},
 	"reindex":         {"chat"},
+	"verify":          {"chat"},
 	"dynamo":          {"chat"},
 	"sqs":             {"chat"},
 	"opensearch":      {"chat"},

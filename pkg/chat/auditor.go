@@ -42,10 +42,15 @@ func (t Tally) Right() bool { return t.Kept == t.Counted }
 // VersionIndex is the port to the versions that an index holds.
 type VersionIndex interface {
 	Index
-	// Versions returns the versions of a chat's messages that the index holds,
-	// deleted ones among them, by their numbers from first to last: at most
-	// MaxVersions of them.
-	Versions(ctx context.Context, id ChatID, first, last int64) (map[int64]int64, error)
+	// Versions returns the versions of a chat's messages that the index holds by
+	// their numbers from first to last: at most MaxVersions of them.
+	Versions(ctx context.Context, id ChatID, first, last int64) (map[int64]Indexed, error)
+}
+
+// Indexed is what an index holds of a message.
+type Indexed struct {
+	Version int64
+	Deleted bool // so that no search finds it
 }
 
 // MaxVersions is how many numbers a call of VersionIndex.Versions may span.

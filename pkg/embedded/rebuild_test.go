@@ -98,7 +98,7 @@ func TestSwitchOutlivesAKill(t *testing.T) {
 			}
 			tt.cut(t, dir)
 			held, err := open(t, dir, embedded.Options{}).Index.Versions(t.Context(), id, 1, 9)
-			if err != nil || len(held) != 1 || held[1] != 2 {
+			if err != nil || len(held) != 1 || held[1].Version != 2 {
 				t.Errorf("the index holds versions %v, error %v, want the new one", held, err)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "rebuild")); !errors.Is(err, os.ErrNotExist) {

@@ -64,7 +64,11 @@ func wantVersions(t *testing.T, x *opensearch.Index, id chat.ChatID, want string
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got = fmt.Sprint(held); got == want { // maps print in order
+		versions := map[int64]int64{}
+		for n, message := range held {
+			versions[n] = message.Version
+		}
+		if got = fmt.Sprint(versions); got == want { // maps print in order
 			return
 		}
 	}

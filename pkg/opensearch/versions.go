@@ -15,7 +15,7 @@ var _ chat.VersionIndex = (*Index)(nil)
 
 // Versions implements chat.VersionIndex with one search. It sees what a search
 // sees: what was applied is in it after the next refresh.
-func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]int64, error) {
+func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]chat.Indexed, error) {
 	body, err := json.Marshal(object{
 		"query": object{"bool": object{"filter": []object{
 			{"term": object{"app_token": id.AppToken}},
@@ -24,7 +24,7 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 		}}},
 		"size":             chat.MaxVersions,
 		"track_total_hits": false,
-		"_source":          []string{"message_number", "version"},
+		"_source":          []string{"message_number", "version", "deleted_at"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode search: %w", err)
@@ -42,9 +42,9 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 	if err != nil {
 		return nil, fmt.Errorf("read versions of chat %d: %w", id.Number, err)
 	}
-	held := make(map[int64]int64, len(found.Hits.Hits))
+	held := make(map[int64]chat.Indexed, len(found.Hits.Hits))
 	for _, h := range found.Hits.Hits {
-		held[h.Source.Number] = h.Source.Version
+		held[h.Source.Number] = chat.Indexed{Version: h.Source.Version, Deleted: h.Source.Deleted()}
 	}
 	return held, nil
 }

@@ -380,7 +380,7 @@ func (c *liveChat) read(ctx context.Context, stopped *atomic.Bool) error {
 // wantIndexed waits until the index holds what the table holds.
 func (c *liveChat) wantIndexed(t *testing.T) {
 	t.Helper()
-	var rows, held map[int64]int64
+	var rows, indexed map[int64]int64
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		messages, _, err := c.store.Messages(t.Context(), c.id, chat.Page{Limit: 1000})
 		if err != nil {
@@ -390,14 +390,19 @@ func (c *liveChat) wantIndexed(t *testing.T) {
 		for _, m := range messages {
 			rows[m.Number] = m.Version
 		}
-		if held, err = c.index.Versions(t.Context(), c.id, 1, chat.MaxVersions); err != nil {
+		held, err := c.index.Versions(t.Context(), c.id, 1, chat.MaxVersions)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if maps.Equal(rows, held) {
+		indexed = map[int64]int64{}
+		for n, message := range held {
+			indexed[n] = message.Version
+		}
+		if maps.Equal(rows, indexed) {
 			return
 		}
 	}
-	t.Errorf("chat %d: versions in the table %v, in the index %v", c.id.Number, sorted(rows), sorted(held))
+	t.Errorf("chat %d: versions in the table %v, in the index %v", c.id.Number, sorted(rows), sorted(indexed))
 }
 
 func sorted(versions map[int64]int64) (all []string) {

@@ -77,7 +77,7 @@ func indexed(t *testing.T, dir string, id chat.ChatID, most int64) map[int64]int
 			t.Fatal(err)
 		}
 		for n, v := range held {
-			all[n] = v
+			all[n] = v.Version
 		}
 	}
 	if err := b.Close(); err != nil {

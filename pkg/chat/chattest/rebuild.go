@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -80,27 +81,19 @@ func (r rebuildTest) wantLive(t *testing.T, want map[int64]int64) {
 	defer closeIt()
 	var got map[int64]int64
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		var err error
-		if got, err = index.Versions(t.Context(), chat.ChatID{AppToken: r.app, Number: 1}, 1, 100); err != nil {
+		held, err := index.Versions(t.Context(), chat.ChatID{AppToken: r.app, Number: 1}, 1, 100)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if equalVersions(got, want) {
+		got = map[int64]int64{}
+		for n, indexed := range held {
+			got[n] = indexed.Version
+		}
+		if maps.Equal(got, want) {
 			return
 		}
 	}
 	wantEqual(t, got, want)
-}
-
-func equalVersions(a, b map[int64]int64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for n, version := range a {
-		if b[n] != version {
-			return false
-		}
-	}
-	return true
 }
 
 func beginRebuild(t *testing.T, r rebuildTest) {

@@ -1,0 +1,90 @@
+package verify
+
+import (
+	"context"
+	"errors"
+
+	"chatapi/pkg/chat"
+)
+
+// messages compares the messages of a chat with the index, up to the last
+// number that was given out, and returns the highest that is stored.
+func (v *Verifier) messages(ctx context.Context, id chat.ChatID, given int64) (highest int64, err error) {
+	next := int64(1)
+	for page := (chat.Page{Limit: pageSize}); ; page.After = highest {
+		rows, more, err := v.rows(ctx, id, page)
+		if err != nil {
+			return highest, err
+		}
+		if len(rows) > 0 {
+			highest = rows[len(rows)-1].Number
+		}
+		last := highest
+		if !more {
+			last = max(highest, given)
+		}
+		v.result.Messages += int64(len(rows))
+		if err := v.compare(ctx, id, next, last, rows); err != nil {
+			return highest, err
+		}
+		if err := v.settleMany(ctx); err != nil {
+			return highest, err
+		}
+		if next = last + 1; !more {
+			return highest, nil
+		}
+	}
+}
+
+// rows returns a page of messages, none where the chat is not there.
+func (v *Verifier) rows(ctx context.Context, id chat.ChatID, page chat.Page) ([]chat.Message, bool, error) {
+	rows, more, err := v.store.Messages(ctx, id, page)
+	if errors.Is(err, chat.ErrChatNotFound) || errors.Is(err, chat.ErrAppNotFound) {
+		return nil, false, nil
+	}
+	return rows, more, err
+}
+
+// compare compares the rows with numbers from first to last with the index, as
+// many at a time as it tells the versions of. A wider gap is not looked for in
+// the index.
+func (v *Verifier) compare(ctx context.Context, id chat.ChatID, first, last int64, rows []chat.Message) error {
+	for first <= last {
+		end := min(last, first+chat.MaxVersions-1)
+		n := 0
+		for n < len(rows) && rows[n].Number <= end {
+			n++
+		}
+		if n == 0 && end-first == chat.MaxVersions-1 {
+			if end = last; len(rows) > 0 {
+				end = rows[0].Number - 1
+			}
+			v.suspectGap(id, first, end)
+			first = end + 1
+			continue
+		}
+		held, err := v.versions(ctx, id, first, end)
+		if err != nil {
+			return err
+		}
+		v.look(id, first, end, rows[:n], held)
+		first, rows = end+1, rows[n:]
+	}
+	return nil
+}
+
+// look notes what is to be looked at again.
+func (v *Verifier) look(id chat.ChatID, first, last int64, rows []chat.Message, held map[int64]chat.Indexed) {
+	stored := make(map[int64]int64, len(rows))
+	for _, m := range rows {
+		stored[m.Number] = m.Version
+	}
+	for n := first; n <= last; n++ {
+		if stored[n] == 0 {
+			v.suspectGap(id, n, n)
+		}
+		if stored[n] != held[n].Version && !(stored[n] == 0 && held[n].Deleted) {
+			v.suspect(suspect{id: id, first: n, last: n, version: stored[n]})
+		}
+	}
+}

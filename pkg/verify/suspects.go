@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+// suspect is what is to be looked at again: numbers without a row, or one
+// message that the index holds in another version.
+type suspect struct {
+	id          chat.ChatID // with number 0, a gap is one of the app's chats
+	first, last int64
+	gap         bool
+	version     int64 // of the row when it was seen, 0 where there was none
+	seen        time.Time
+}
+
+func (v *Verifier) suspect(s suspect) {
+	s.seen = time.Now()
+	v.suspects = append(v.suspects, s)
+}
+
+// suspectGap adds to the gap before where it goes on.
+func (v *Verifier) suspectGap(id chat.ChatID, first, last int64) {
+	for i := len(v.suspects) - 1; i >= 0; i-- {
+		s := &v.suspects[i]
+		if s.gap && s.id == id && s.last+1 == first {
+			s.last, s.seen = last, time.Now()
+			return
+		}
+		if s.id.AppToken != id.AppToken || (id.Number != 0 && s.gap) {
+			break
+		}
+	}
+	v.suspect(suspect{id: id, first: first, last: last, gap: true})
+}
+
+// settleMany looks again once there are many suspects, which bounds the memory
+// that they take.
+func (v *Verifier) settleMany(ctx context.Context) error {
+	if len(v.suspects) < maxSuspects {
+		return nil
+	}
+	return v.settle(ctx)
+}
+
+// settle looks at all suspects again, after the time of grace.
+func (v *Verifier) settle(ctx context.Context) error {
+	if len(v.suspects) == 0 {
+		return nil
+	}
+	var last time.Time
+	for _, s := range v.suspects {
+		if s.seen.After(last) {
+			last = s.seen
+		}
+	}
+	if err := sleep(ctx, time.Until(last.Add(v.options.Grace))); err != nil {
+		return err
+	}
+	for len(v.suspects) > 0 {
+		group := together(v.suspects)
+		if err := v.again(ctx, group); err != nil {
+			return err
+		}
+		v.suspects = v.suspects[len(group):]
+	}
+	v.suspects = nil
+	return nil
+}
+
+// together returns the first suspects that one call can look at: a gap, or
+// messages of one chat whose numbers are not far apart.
+func together(suspects []suspect) []suspect {
+	first := suspects[0]
+	if first.gap {
+		return suspects[:1]
+	}
+	n := 1
+	for n < len(suspects) && !suspects[n].gap && suspects[n].id == first.id && suspects[n].last-first.first < chat.MaxVersions {
+		n++
+	}
+	return suspects[:n]
+}
+
+func (v *Verifier) again(ctx context.Context, group []suspect) error {
+	switch first := group[0]; {
+	case first.gap && first.id.Number == 0:
+		return v.gapAgain(ctx, first, v.chatNumbers)
+	case first.gap:
+		return v.gapAgain(ctx, first, v.messageNumbers)
+	default:
+		return v.messagesAgain(ctx, group)
+	}
+}
+
+// gapAgain tells which numbers of a gap are still not stored.
+func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context.Context, chat.ChatID, chat.Page) ([]int64, bool, error)) error {
+	next := s.first
+	for page := (chat.Page{After: s.first - 1, Before: s.last + 1, Limit: pageSize}); ; {
+		stored, more, err := numbers(ctx, s.id, page)
+		if err != nil {
+			return err
+		}
+		for _, n := range stored {
+			v.tellGap(s.id, next, n-1)
+			next, page.After = n+1, n
+		}
+		if !more {
+			v.tellGap(s.id, next, s.last)
+			return nil
+		}
+	}
+}
+
+func (v *Verifier) tellGap(id chat.ChatID, first, last int64) {
+	if first <= last {
+		v.tell(Difference{Kind: Gap, AppToken: id.AppToken, Chat: id.Number, First: first, Last: last})
+	}
+}
+
+func (v *Verifier) chatNumbers(ctx context.Context, id chat.ChatID, page chat.Page) (numbers []int64, more bool, err error) {
+	chats, more, err := v.store.Chats(ctx, id.AppToken, page)
+	if errors.Is(err, chat.ErrAppNotFound) {
+		err = nil
+	}
+	for _, c := range chats {
+		numbers = append(numbers, c.Number)
+	}
+	return numbers, more, err
+}
+
+func (v *Verifier) messageNumbers(ctx context.Context, id chat.ChatID, page chat.Page) (numbers []int64, more bool, err error) {
+	rows, more, err := v.rows(ctx, id, page)
+	for _, m := range rows {
+		numbers = append(numbers, m.Number)
+	}
+	return numbers, more, err
+}
+
+// messagesAgain looks at messages again: at the index first, so that what it
+// holds by then is in the rows, unless it is wrong.
+func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
+	id, first, last := group[0].id, group[0].first, group[len(group)-1].last
+	held, err := v.versions(ctx, id, first, last)
+	if err != nil {
+		return err
+	}
+	rows, _, err := v.rows(ctx, id, chat.Page{After: first - 1, Before: last + 1, Limit: chat.MaxVersions})
+	if err != nil {
+		return err
+	}
+	stored := make(map[int64]chat.Message, len(rows))
+	for _, m := range rows {
+		stored[m.Number] = m
+	}
+	for _, s := range group {
+		if err := v.judge(ctx, s, stored[s.first], held[s.first]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge tells what is wrong with a message, if anything, and mends it in the
+// index. The row has version 0 where there is none, and held is 0 where the
+// index has no version.
+func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held chat.Indexed) error {
+	d := Difference{AppToken: s.id.AppToken, Chat: s.id.Number, First: s.first, Last: s.first, Has: held.Version, Want: row.Version}
+	switch {
+	case row.Version == 0 && held.Deleted:
+		return nil
+	case row.Version == 0 && held.Version > 0:
+		d.Kind = NoRow
+		row = gone(s.id, s.first, held.Version)
+	case held.Version > row.Version:
+		d.Kind = IndexAhead
+		v.tell(d)
+		return nil
+	case held.Version < s.version:
+		d.Kind = NotIndexed
+	default:
+		return nil
+	}
+	if v.options.Repair {
+		if err := errors.Join(v.index.Apply(ctx, []chat.Message{row})...); err != nil {
+			return err
+		}
+		d.Repaired = true
+	}
+	v.tell(d)
+	return nil
+}
+
+// gone returns the tombstone of a message whose row is not there: to an index
+// it is as good as deleted.
+func gone(id chat.ChatID, number, version int64) chat.Message {
+	m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: number, Version: version}
+	m = m.Tombstone(time.Now())
+	m.CreatedAt = m.DeletedAt
+	return m
+}

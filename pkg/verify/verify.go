@@ -1,0 +1,333 @@
+// Package verify compares what a store and a search index say about the same
+// things, and repairs what differs: counters with the highest rows, counts with
+// the rows that they count, the index with the rows. It knows no engine.
+//
+// Others may write meanwhile. Counts are compared at one instant
+// (chat.Auditor). What is missing, or older in the index, is only suspected at
+// first: it is looked at again after a time of grace, and it counts where the
+// index still is behind what the rows were before that time.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+const (
+	// DefaultGrace is how long what differs is given to arrive: longer than the
+	// writer and the indexer take while nothing is wrong.
+	DefaultGrace = 10 * time.Second
+	// pageSize is how many rows are in memory at a time, and maxSuspects how many
+	// that are to be looked at again.
+	pageSize, maxSuspects = 500, 50_000
+	// tries and pause are for an index that does not answer at once.
+	tries, pause = 5, time.Second
+)
+
+// Store is the store that is verified.
+type Store interface {
+	chat.Store
+	chat.Auditor
+}
+
+// Kind says what differs.
+type Kind string
+
+// The kinds of differences.
+const (
+	// CounterBehind: a counter is below the highest number that is stored, so
+	// numbers would be given out twice. Repaired by raising it.
+	CounterBehind Kind = "counter_behind"
+	// ChatCount and MessageCount: a count is not what it counts. Repaired.
+	ChatCount    Kind = "chat_count"
+	MessageCount Kind = "message_count"
+	// NotIndexed: the index lacks a message, or holds an older version of it.
+	// Repaired.
+	NotIndexed Kind = "not_indexed"
+	// NoRow: the index holds a message that is not stored. Repaired.
+	NoRow Kind = "no_row"
+	// IndexAhead: the index holds a newer version than is stored, as after a
+	// table was restored from a backup. Only a new index mends it.
+	IndexAhead Kind = "index_ahead"
+	// Gap: numbers that were given out and are not stored. Numbering allows for
+	// them, so they are told and are no difference.
+	Gap Kind = "gap"
+)
+
+// Difference is one thing that differs, or a gap.
+type Difference struct {
+	Kind     Kind   `json:"kind"`
+	AppToken string `json:"app_token"`
+	Chat     int64  `json:"chat_number,omitempty"` // 0 where it is about the app
+	First    int64  `json:"first,omitempty"`       // number of a message, or of a chat for a gap in chats
+	Last     int64  `json:"last,omitempty"`        // the same, but for a gap of several
+	Has      int64  `json:"has"`                   // the counter, count or version as it is
+	Want     int64  `json:"want"`                  // and as it should be
+	Repaired bool   `json:"repaired"`
+}
+
+// Result sums a run up.
+type Result struct {
+	Apps        int64   `json:"apps"`
+	Chats       int64   `json:"chats"`
+	Messages    int64   `json:"messages"`         // tombstones among them
+	Differences int64   `json:"differences"`      // that are left
+	Repaired    int64   `json:"repaired"`         // that are not any more
+	Gaps        int64   `json:"gaps"`             // numbers given out and not stored
+	Unchecked   int64   `json:"unchecked"`        // counts that changed too fast to be counted
+	Cursor      *Cursor `json:"cursor,omitempty"` // where the next run goes on; absent where all is verified
+}
+
+// Cursor is where a run stopped.
+type Cursor struct {
+	Apps string `json:"apps,omitempty"` // cursor of the page of apps
+	App  string `json:"app"`            // the app
+	Chat int64  `json:"chat"`           // the next chat in it
+}
+
+// Options are the settings of a run. The zero value verifies everything and
+// repairs nothing.
+type Options struct {
+	App    string           // the token of the only app to verify, "" for all
+	Repair bool             // repair what can be
+	Grace  time.Duration    // 0 is DefaultGrace
+	From   *Cursor          // of the run before
+	StopAt time.Time        // when to leave the rest to the next run; zero is never
+	Found  func(Difference) // called with each difference and gap
+}
+
+// Verifier verifies a store and its index.
+type Verifier struct {
+	store    Store
+	index    chat.VersionIndex
+	options  Options
+	result   Result
+	suspects []suspect
+}
+
+// New returns a verifier.
+func New(store Store, index chat.VersionIndex, options Options) *Verifier {
+	if options.Grace == 0 {
+		options.Grace = DefaultGrace
+	}
+	if options.Found == nil {
+		options.Found = func(Difference) {}
+	}
+	return &Verifier{store: store, index: index, options: options}
+}
+
+// Run verifies, until the end or until it is time to stop: Result.Cursor says
+// which. It returns chat.ErrAppNotFound where the only app is not there. With
+// an error comes what was found before it.
+func (v *Verifier) Run(ctx context.Context) (Result, error) {
+	err := v.apps(ctx)
+	if settleErr := v.settle(ctx); err == nil {
+		err = settleErr
+	}
+	return v.result, err
+}
+
+func (v *Verifier) apps(ctx context.Context) error {
+	from := Cursor{}
+	if v.options.From != nil {
+		from = *v.options.From
+	}
+	if v.options.App != "" {
+		app, err := v.store.App(ctx, v.options.App)
+		if err != nil {
+			return err
+		}
+		_, err = v.app(ctx, app.Token, from)
+		return err
+	}
+	for page := from.Apps; ; {
+		apps, next, err := v.store.Apps(ctx, page, chat.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, app := range after(apps, from.App) {
+			at := Cursor{Apps: page, App: app.Token}
+			if app.Token == from.App {
+				at.Chat = from.Chat
+			}
+			if more, err := v.app(ctx, app.Token, at); err != nil || !more {
+				return err
+			}
+		}
+		if page = next; page == "" {
+			return nil
+		}
+	}
+}
+
+// after returns the apps of a page from one on, which are all where it is not
+// among them.
+func after(apps []chat.App, token string) []chat.App {
+	for i, app := range apps {
+		if app.Token == token {
+			return apps[i:]
+		}
+	}
+	return apps
+}
+
+// app verifies an app from a chat on, and reports whether there is time for
+// more.
+func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool, err error) {
+	at.App = token
+	id := chat.ChatID{AppToken: token}
+	given, _, err := v.store.Counter(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	next := max(at.Chat, 1)
+	for page := (chat.Page{After: next - 1, Limit: pageSize}); ; {
+		chats, hasMore, err := v.store.Chats(ctx, token, page)
+		if err != nil && !errors.Is(err, chat.ErrAppNotFound) { // no chats and no counter
+			return false, err
+		}
+		last := given
+		if len(chats) > 0 {
+			page.After = chats[len(chats)-1].Number
+			last = page.After
+		}
+		if !hasMore {
+			last = max(last, given)
+		}
+		for _, c := range append(chats, chat.Chat{Number: last + 1}) {
+			for ; next <= min(c.Number, last); next++ {
+				if v.late() {
+					at.Chat = next
+					v.result.Cursor = &at
+					return false, nil
+				}
+				stored := next == c.Number
+				if !stored {
+					v.suspectGap(id, next, next)
+				}
+				if err := v.chat(ctx, chat.ChatID{AppToken: token, Number: next}, stored); err != nil {
+					return false, err
+				}
+			}
+		}
+		if !hasMore {
+			break
+		}
+	}
+	v.result.Apps++
+	if err := v.counter(ctx, id, next-1, true); err != nil {
+		return false, err
+	}
+	return true, v.count(ctx, ChatCount, id)
+}
+
+func (v *Verifier) late() bool {
+	return !v.options.StopAt.IsZero() && !time.Now().Before(v.options.StopAt)
+}
+
+// chat verifies a chat, whether its row is stored or not.
+func (v *Verifier) chat(ctx context.Context, id chat.ChatID, stored bool) error {
+	given, opened, err := v.store.Counter(ctx, id)
+	if err != nil {
+		return err
+	}
+	highest, err := v.messages(ctx, id, given)
+	if err != nil || (!stored && !opened && highest == 0) {
+		return err
+	}
+	v.result.Chats++
+	if err := v.counter(ctx, id, highest, stored || highest > 0); err != nil {
+		return err
+	}
+	return v.count(ctx, MessageCount, id)
+}
+
+// counter compares a counter with the highest number that is stored. It is
+// read last, since it only grows. Where anything is stored it must be there.
+func (v *Verifier) counter(ctx context.Context, id chat.ChatID, highest int64, needed bool) error {
+	value, found, err := v.store.Counter(ctx, id)
+	if err != nil || (value >= highest && (found || !needed)) {
+		return err
+	}
+	d := Difference{Kind: CounterBehind, AppToken: id.AppToken, Chat: id.Number, Has: value, Want: highest}
+	if v.options.Repair {
+		if err := v.store.RaiseCounter(ctx, id, highest); err != nil {
+			return err
+		}
+		d.Repaired = true
+	}
+	v.tell(d)
+	return nil
+}
+
+// count compares a count with what it counts.
+func (v *Verifier) count(ctx context.Context, kind Kind, id chat.ChatID) error {
+	tally, err := v.tally(ctx, id)
+	if errors.Is(err, chat.ErrUnavailable) && ctx.Err() == nil {
+		v.result.Unchecked++
+		return nil
+	}
+	if err != nil || tally.Right() {
+		return err
+	}
+	v.tell(Difference{
+		Kind: kind, AppToken: id.AppToken, Chat: id.Number,
+		Has: tally.Kept, Want: tally.Counted, Repaired: v.options.Repair,
+	})
+	return nil
+}
+
+// tally counts and, where that is asked for, repairs the count.
+func (v *Verifier) tally(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
+	switch ofApp := id.Number == 0; {
+	case ofApp && v.options.Repair:
+		return v.store.RepairChatCount(ctx, id.AppToken)
+	case ofApp:
+		return v.store.TallyChats(ctx, id.AppToken)
+	case v.options.Repair:
+		return v.store.RepairMessageCount(ctx, id)
+	default:
+		return v.store.TallyMessages(ctx, id)
+	}
+}
+
+func (v *Verifier) tell(d Difference) {
+	switch {
+	case d.Kind == Gap:
+		v.result.Gaps += d.Last - d.First + 1
+	case d.Repaired:
+		v.result.Repaired++
+	default:
+		v.result.Differences++
+	}
+	v.options.Found(d)
+}
+
+// versions asks the index, again where it does not answer.
+func (v *Verifier) versions(ctx context.Context, id chat.ChatID, first, last int64) (held map[int64]chat.Indexed, err error) {
+	for try := 1; ; try++ {
+		held, err = v.index.Versions(ctx, id, first, last)
+		if err == nil || try == tries || !errors.Is(err, chat.ErrUnavailable) {
+			return held, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sleep waits, or returns an error where the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("verify: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,342 @@
+package verify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"chatapi/pkg/api"
+	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded"
+	"chatapi/pkg/local"
+	"chatapi/pkg/verify"
+
+	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
+)
+
+var at = time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+
+// service is a data folder with one app of two chats, each with three messages
+// of which the last is deleted, all indexed.
+type service struct {
+	*embedded.Backend
+	dir string
+	app chat.App
+	t   *testing.T
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	app, err := chat.NewApp("verify", nil, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{dir: t.TempDir(), app: app, t: t}
+	s.open()
+	s.must(s.Store.CreateApp(t.Context(), app))
+	for range 2 {
+		n, err := s.Store.TakeChatNumber(t.Context(), app.Token)
+		s.must(err)
+		s.must(s.Store.StoreChats(t.Context(), app.Token, []chat.Chat{{AppToken: app.Token, Number: n, Version: 1, CreatedAt: at, UpdatedAt: at}}))
+		for range 3 {
+			s.store(s.message(s.id(n), s.take(s.id(n))))
+		}
+		s.must(s.Store.DeleteMessage(t.Context(), s.id(n), 3, at, nil))
+		s.index(s.id(n))
+	}
+	return s
+}
+
+func (s *service) open() {
+	s.t.Helper()
+	b, err := embedded.Open(s.dir, embedded.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Backend = b
+	s.t.Cleanup(func() {
+		if s.Backend == b {
+			_ = b.Close()
+		}
+	})
+}
+
+// edit changes the file behind the store's back: the row under a key, as JSON.
+func (s *service) edit(bucket string, key []byte, change func(row map[string]any)) {
+	s.t.Helper()
+	s.raw(func(tx *bbolt.Tx) error {
+		var row map[string]any
+		if err := json.Unmarshal(tx.Bucket([]byte(bucket)).Get(key), &row); err != nil {
+			return err
+		}
+		change(row)
+		text, err := json.Marshal(row)
+		if err != nil {
+			return err
+		}
+		return tx.Bucket([]byte(bucket)).Put(key, text)
+	})
+}
+
+func (s *service) raw(write func(*bbolt.Tx) error) {
+	s.t.Helper()
+	s.must(s.Close())
+	db, err := bbolt.Open(filepath.Join(s.dir, "rows.db"), 0o600, nil)
+	s.must(err)
+	s.must(errors.Join(db.Update(write), db.Close()))
+	s.open()
+}
+
+func (s *service) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *service) id(n int64) chat.ChatID { return chat.ChatID{AppToken: s.app.Token, Number: n} }
+
+func (s *service) take(id chat.ChatID) int64 {
+	s.t.Helper()
+	n, err := s.Store.TakeMessageNumber(s.t.Context(), id)
+	s.must(err)
+	return n
+}
+
+func (s *service) message(id chat.ChatID, n int64) chat.Message {
+	return chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: n, Body: "hello", Version: 1, CreatedAt: at, UpdatedAt: at}
+}
+
+func (s *service) store(m chat.Message) {
+	s.t.Helper()
+	s.must(s.Store.StoreMessages(s.t.Context(), m.ChatID(), []chat.Message{m}))
+}
+
+// index brings a chat's rows into the index.
+func (s *service) index(id chat.ChatID) {
+	s.t.Helper()
+	rows, _, err := s.Store.Messages(s.t.Context(), id, chat.Page{Limit: chat.MaxPage})
+	s.must(err)
+	s.apply(rows...)
+}
+
+func (s *service) apply(messages ...chat.Message) {
+	s.t.Helper()
+	s.must(errors.Join(s.Index.Apply(s.t.Context(), messages)...))
+}
+
+// key is that of a chat's row, or of a message's.
+func (s *service) key(numbers ...byte) []byte {
+	key := []byte(s.app.Token)
+	for _, n := range numbers {
+		key = append(key, 0, 0, 0, 0, 0, 0, 0, n)
+	}
+	return key
+}
+
+// verify returns what is found, without the app's token.
+func (s *service) verify(options verify.Options) ([]verify.Difference, verify.Result) {
+	s.t.Helper()
+	var found []verify.Difference
+	options.Found = func(d verify.Difference) {
+		d.AppToken = ""
+		found = append(found, d)
+	}
+	options.Grace = time.Millisecond
+	result, err := verify.New(s.Store, s.Index, options).Run(s.t.Context())
+	s.must(err)
+	return found, result
+}
+
+func TestVerify(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		damage func(s *service)
+		want   []verify.Difference // before the repair; those that are repaired are gone after it
+		stays  bool                // no repair mends it
+	}{
+		{"nothing wrong", func(*service) {}, nil, false},
+		{"a count of messages", func(s *service) {
+			s.edit("chats", s.key(1), func(row map[string]any) { row["message_count"] = 5 })
+		}, []verify.Difference{{Kind: verify.MessageCount, Chat: 1, Has: 5, Want: 2}}, false},
+		{"a count of chats", func(s *service) {
+			s.edit("apps", s.key(), func(row map[string]any) { row["chat_count"] = 1 })
+		}, []verify.Difference{{Kind: verify.ChatCount, Has: 1, Want: 2}}, false},
+		{"a counter below its highest message", func(s *service) {
+			s.raw(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte("counters")).Put(s.key(1), []byte{0, 0, 0, 0, 0, 0, 0, 1})
+			})
+		}, []verify.Difference{{Kind: verify.CounterBehind, Chat: 1, Has: 1, Want: 3}}, false},
+		{"a counter that is gone", func(s *service) {
+			s.raw(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("counters")).Delete(s.key(2)) })
+		}, []verify.Difference{{Kind: verify.CounterBehind, Chat: 2, Has: 0, Want: 3}}, false},
+		{"a counter of chats below the highest", func(s *service) {
+			s.raw(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte("counters")).Put(s.key(), []byte{0, 0, 0, 0, 0, 0, 0, 1})
+			})
+		}, []verify.Difference{{Kind: verify.CounterBehind, Has: 1, Want: 2}}, false},
+		{"messages that the index lacks", func(s *service) {
+			for range 2 {
+				s.store(s.message(s.id(1), s.take(s.id(1))))
+			}
+		}, []verify.Difference{
+			{Kind: verify.NotIndexed, Chat: 1, First: 4, Last: 4, Want: 1},
+			{Kind: verify.NotIndexed, Chat: 1, First: 5, Last: 5, Want: 1},
+		}, false},
+		{"a delete that the index lacks", func(s *service) {
+			s.must(s.Store.DeleteMessage(t.Context(), s.id(2), 1, at, nil))
+		}, []verify.Difference{{Kind: verify.NotIndexed, Chat: 2, First: 1, Last: 1, Has: 1, Want: 2}}, false},
+		{"a message in the index alone", func(s *service) {
+			s.apply(s.message(s.id(1), s.take(s.id(1))))
+		}, []verify.Difference{
+			{Kind: verify.Gap, Chat: 1, First: 4, Last: 4},
+			{Kind: verify.NoRow, Chat: 1, First: 4, Last: 4, Has: 1},
+		}, false},
+		{"an index that is ahead", func(s *service) {
+			m := s.message(s.id(1), 1)
+			m.Version = 7
+			s.apply(m)
+		}, []verify.Difference{{Kind: verify.IndexAhead, Chat: 1, First: 1, Last: 1, Has: 7, Want: 1}}, true},
+		{"gaps", func(s *service) {
+			for range 3 {
+				s.take(s.id(1))
+			}
+			s.store(s.message(s.id(1), s.take(s.id(1))))
+			s.take(s.id(1))
+			s.index(s.id(1))
+			for range 2 {
+				_, err := s.Store.TakeChatNumber(t.Context(), s.app.Token)
+				s.must(err)
+			}
+		}, []verify.Difference{
+			{Kind: verify.Gap, Chat: 1, First: 4, Last: 6}, {Kind: verify.Gap, Chat: 1, First: 8, Last: 8}, {Kind: verify.Gap, First: 3, Last: 4},
+		}, true},
+		{"messages of a chat that is not stored", func(s *service) {
+			n, err := s.Store.TakeChatNumber(t.Context(), s.app.Token)
+			s.must(err)
+			s.must(s.Store.OpenChat(t.Context(), s.id(n)))
+			s.store(s.message(s.id(n), s.take(s.id(n))))
+		}, []verify.Difference{{Kind: verify.Gap, First: 3, Last: 3}, {Kind: verify.NotIndexed, Chat: 3, First: 1, Last: 1, Want: 1}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newService(t)
+			tt.damage(s)
+			found, before := s.verify(verify.Options{})
+			if diff := cmp.Diff(tt.want, found); diff != "" {
+				t.Errorf("found: %s", diff)
+			}
+			if again, _ := s.verify(verify.Options{App: s.app.Token}); !cmp.Equal(found, again) {
+				t.Errorf("of the one app it found %+v", again)
+			}
+			repaired, during := s.verify(verify.Options{Repair: true})
+			for i := range tt.want {
+				tt.want[i].Repaired = tt.want[i].Kind != verify.Gap && tt.want[i].Kind != verify.IndexAhead
+			}
+			if diff := cmp.Diff(tt.want, repaired); diff != "" {
+				t.Errorf("repaired: %s", diff)
+			}
+			_, after := s.verify(verify.Options{})
+			if after.Differences > 0 && !tt.stays {
+				t.Errorf("%d differences are left: %+v", after.Differences, after)
+			}
+			if during.Repaired+after.Differences != before.Differences || after.Gaps < before.Gaps {
+				t.Errorf("before %+v, repair %+v, after %+v", before, during, after)
+			}
+		})
+	}
+}
+
+func TestVerifyInParts(t *testing.T) {
+	s := newService(t)
+	s.store(s.message(s.id(1), s.take(s.id(1))))
+	s.store(s.message(s.id(2), s.take(s.id(2))))
+	_, whole := s.verify(verify.Options{})
+	if whole.Apps != 1 || whole.Chats != 2 || whole.Messages != 8 || whole.Differences != 2 {
+		t.Fatalf("the whole: %+v", whole)
+	}
+	_, none := s.verify(verify.Options{StopAt: time.Now()})
+	if none.Cursor == nil || none.Messages != 0 {
+		t.Fatalf("no time: %+v", none)
+	}
+	_, rest := s.verify(verify.Options{From: &verify.Cursor{App: s.app.Token, Chat: 2}})
+	if rest.Cursor != nil || rest.Chats != 1 || rest.Differences != 1 {
+		t.Errorf("the rest: %+v", rest)
+	}
+}
+
+func TestVerifyUnknownApp(t *testing.T) {
+	s := newService(t)
+	unknown, err := chat.NewApp("unknown", nil, at)
+	s.must(err)
+	_, err = verify.New(s.Store, s.Index, verify.Options{App: unknown.Token}).Run(t.Context())
+	if !errors.Is(err, chat.ErrAppNotFound) {
+		t.Errorf("error %v, want %v", err, chat.ErrAppNotFound)
+	}
+}
+
+// TestVerifyLiveSystem verifies, and repairs, again and again while clients
+// create, edit and delete: nothing is wrong, and nothing is found.
+func TestVerifyLiveSystem(t *testing.T) {
+	s := newService(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	var serving errgroup.Group
+	serving.Go(func() error {
+		return local.Serve(ctx, slog.New(slog.DiscardHandler), listener, local.Backend{
+			Ports:    api.Ports{Store: s.Store, Queue: s.Queue, Index: s.Index, Readers: s.Store},
+			Receiver: s.Queue, Stream: s.Stream, DeadLetters: s.DeadLetters,
+		})
+	})
+	var stopped atomic.Bool
+	var clients errgroup.Group
+	for i := range 8 {
+		clients.Go(func() error { return load(t.Context(), s, s.id(int64(i%2+1)), &stopped) })
+	}
+	for round := range 3 {
+		var found []verify.Difference
+		result, err := verify.New(s.Store, s.Index, verify.Options{
+			Repair: round > 0, Grace: 3 * time.Second,
+			Found: func(d verify.Difference) { found = append(found, d) },
+		}).Run(t.Context())
+		if err != nil || result.Differences+result.Repaired+result.Gaps > 0 {
+			t.Errorf("round %d: %+v, %v, error %v", round, result, found, err)
+		}
+	}
+	stopped.Store(true)
+	s.must(clients.Wait())
+	stop()
+	s.must(serving.Wait())
+}
+
+func load(ctx context.Context, s *service, id chat.ChatID, stopped *atomic.Bool) error {
+	for !stopped.Load() {
+		n, err := s.Store.TakeMessageNumber(ctx, id)
+		if err != nil {
+			return err
+		}
+		m := s.message(id, n)
+		if err := s.Queue.Send(ctx, chat.Create{Message: &m}); err != nil {
+			return err
+		}
+		body := fmt.Sprint("edited ", n)
+		_, err = s.Store.UpdateMessage(ctx, id, max(1, n/2), chat.MessageEdit{Body: &body, At: at}, nil)
+		if err == nil && n%3 == 0 {
+			err = s.Store.DeleteMessage(ctx, id, max(1, n/3), at, nil)
+		}
+		if err != nil && !errors.Is(err, chat.ErrMessageDeleted) && !errors.Is(err, chat.ErrNotStoredYet) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}

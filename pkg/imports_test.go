@@ -17,6 +17,7 @@ var allowed = map[string][]string{
 	"indexer":         {"chat"},
 	"reindex":         {"chat"},
 	"verify":          {"chat"},
+	"redrive":         {"chat", "indexer"},
 	"dynamo":          {"chat"},
 	"sqs":             {"chat"},
 	"opensearch":      {"chat"},

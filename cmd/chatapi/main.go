@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"chatapi/internal/cli"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
@@ -22,6 +24,7 @@ func main() {
 // run returns the exit status of the command that the arguments name.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := cli.New(getenv)
-	root.AddCommand(serveCommand(getenv), setupCommand(), costCommand())
+	root.AddGroup(&cobra.Group{ID: groupRepair, Title: "When something went wrong:"})
+	root.AddCommand(serveCommand(getenv), setupCommand(), costCommand(), dlqCommand(getenv), reindexCommand(getenv), verifyCommand(getenv))
 	return cli.Run(ctx, root, args, stdin, stdout, stderr)
 }

@@ -24,6 +24,8 @@ var (
 	ErrKeyInUse = errors.New("a request with this Idempotency-Key is under way; ask again for its answer")
 	// ErrKeyReused: the Idempotency-Key stands for another request.
 	ErrKeyReused = errors.New("this Idempotency-Key was used for another request; take a new one")
+	// ErrChangesGone: the stream has forgotten the changes.
+	ErrChangesGone = errors.New("the stream has forgotten these changes")
 	// ErrUnavailable: an engine could not be reached, refused for now, or did
 	// not answer in time. The same call may succeed later.
 	ErrUnavailable = errors.New("an engine is unavailable")

@@ -16,6 +16,21 @@ type Stream interface {
 	Checkpoint(ctx context.Context, sequence uint64) error
 }
 
+// StreamBatch names changes of a stream by their place in it, as Lambda does
+// where it gives up on them.
+type StreamBatch struct {
+	Stream string // ARN
+	Shard  string
+	First  string // sequence number
+	Last   string
+}
+
+// BatchStream is the port to changes that were read before.
+type BatchStream interface {
+	// ReadBatch returns the changes of a batch, or ErrChangesGone.
+	ReadBatch(ctx context.Context, batch StreamBatch) ([]Change, error)
+}
+
 // Change is one change of one message's row. The changes of one message come
 // in the order in which they happened.
 type Change struct {

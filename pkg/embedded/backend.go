@@ -21,6 +21,7 @@ const DefaultVisibility = 30 * time.Second
 // Options are the settings of a backend. The zero value is ready for use.
 type Options struct {
 	Visibility time.Duration // of deliveries; 0 is DefaultVisibility
+	Existing   bool          // refuse to make a folder: ErrMissing
 }
 
 // Backend is the ports over one data folder.
@@ -45,6 +46,11 @@ type Backend struct {
 func Open(dir string, options Options) (*Backend, error) {
 	if options.Visibility == 0 {
 		options.Visibility = DefaultVisibility
+	}
+	if options.Existing {
+		if err := mustExist(dir); err != nil {
+			return nil, err
+		}
 	}
 	found, err := claim(dir)
 	if err != nil {

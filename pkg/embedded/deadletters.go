@@ -30,7 +30,12 @@ type DeadLetters struct {
 
 // Send stores a stream record that cannot be indexed.
 func (d *DeadLetters) Send(ctx context.Context, reason string, record []byte) error {
-	letter := DeadLetter{Source: SourceStream, Reason: reason, Body: string(record), At: time.Now().UTC()}
+	return d.Bury(ctx, SourceStream, reason, record)
+}
+
+// Bury stores a letter of a source.
+func (d *DeadLetters) Bury(ctx context.Context, source, reason string, body []byte) error {
+	letter := DeadLetter{Source: source, Reason: reason, Body: string(body), At: time.Now().UTC()}
 	return wrap(d.commit(ctx, func(tx *bbolt.Tx) error { return bury(tx, letter) }), "send dead letter")
 }
 

@@ -16,6 +16,10 @@ var ErrForeign = errors.New("the folder holds files that are not chatapi's; name
 // does not know.
 var ErrFormat = errors.New("the data folder was written by a later version of chatapi")
 
+// ErrMissing is returned by Open, where it must not make a folder, and by
+// OpenRebuild where there is no data folder.
+var ErrMissing = errors.New("there is no data folder")
+
 // The formats of a data folder. Open brings an older one to the present.
 const (
 	formatChatWords = 1 // the search index has its words by chat
@@ -27,6 +31,18 @@ const markerName = "chatapi.json"
 // marker says what a data folder is.
 type marker struct {
 	Format int `json:"chatapi_data_format"`
+}
+
+// mustExist returns an error where dir is not a data folder of ours already.
+func mustExist(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, markerName))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrMissing
+	}
+	if err != nil {
+		return fmt.Errorf("open data folder %s: %w", dir, err)
+	}
+	return nil
 }
 
 // claim makes sure that dir is a data folder of ours and returns its format.

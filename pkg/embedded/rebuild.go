@@ -50,8 +50,11 @@ func progressFile(dir string) string { return filepath.Join(rebuildFolder(dir), 
 
 // OpenRebuild begins an index beside the one of a data folder, or goes on with
 // the one that was begun before. The live index need not be whole: it is not
-// opened. The errors are those of Open.
+// opened. The errors are those of Open with Options.Existing.
 func OpenRebuild(dir string) (*Rebuild, error) {
+	if err := mustExist(dir); err != nil {
+		return nil, err
+	}
 	found, err := claim(dir)
 	if err != nil {
 		return nil, err

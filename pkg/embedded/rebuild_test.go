@@ -15,6 +15,7 @@ import (
 func TestRebuild(t *testing.T) {
 	chattest.Rebuild(t, func(t *testing.T) chattest.RebuildUnderTest {
 		dir := t.TempDir()
+		makeFolder(t, dir)
 		return chattest.RebuildUnderTest{
 			Open: func(t *testing.T) (chat.VersionIndex, func()) {
 				b, err := embedded.Open(dir, embedded.Options{})
@@ -34,6 +35,16 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
+// makeFolder makes an empty data folder.
+func makeFolder(t *testing.T, dir string) {
+	t.Helper()
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeNow(t, b.Close)
+}
+
 func closeNow(t *testing.T, closeIt func() error) {
 	t.Helper()
 	if err := closeIt(); err != nil {
@@ -48,6 +59,20 @@ func TestRebuildNeedsTheFolderAlone(t *testing.T) {
 	open(t, dir, embedded.Options{})
 	if _, err := embedded.OpenRebuild(dir); !errors.Is(err, embedded.ErrInUse) {
 		t.Errorf("a rebuild beside a server: error %v, want %v", err, embedded.ErrInUse)
+	}
+}
+
+// TestMissingFolder holds that what repairs makes no folder.
+func TestMissingFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	if _, err := embedded.OpenRebuild(dir); !errors.Is(err, embedded.ErrMissing) {
+		t.Errorf("OpenRebuild: error %v, want %v", err, embedded.ErrMissing)
+	}
+	if _, err := embedded.Open(dir, embedded.Options{Existing: true}); !errors.Is(err, embedded.ErrMissing) {
+		t.Errorf("Open: error %v, want %v", err, embedded.ErrMissing)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
 	}
 }
 

@@ -72,6 +72,17 @@ func messageOf(img image) (chat.Message, error) {
 	return m, nil
 }
 
+// keyOf reads the key of a message's row.
+func keyOf(keys image) (chat.Message, error) {
+	r := reader{image: keys}
+	m := chat.Message{Number: r.number("message_number")}
+	m.AppToken, m.ChatNumber = r.chat()
+	if r.err != nil {
+		return chat.Message{}, fmt.Errorf("decode key of a message: %w", r.err)
+	}
+	return m, nil
+}
+
 const (
 	required = true
 	optional = false

@@ -83,6 +83,16 @@ func changed(r events.DynamoDBEventRecord) (chat.Message, error) {
 	return message, err
 }
 
+// Changed returns the message that a record is about, for a record that could
+// not be indexed: as the change left it or, where that cannot be decoded, its
+// key alone.
+func Changed(r events.DynamoDBEventRecord) (chat.Message, error) {
+	if m, err := changed(r); err == nil {
+		return m, nil
+	}
+	return keyOf(r.Change.Keys)
+}
+
 func (x *Indexer) apply(ctx context.Context, changes []*change) {
 	var messages []chat.Message
 	var sent []*change

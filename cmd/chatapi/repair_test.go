@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded"
+)
+
+// damagedFolder makes a data folder whose index lacks the first of two
+// messages and holds the second in another body, with three dead letters: a
+// create, a change of the first message, and one that nothing can read.
+func damagedFolder(t *testing.T) (dir, token string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+	app, err := chat.NewApp("damaged", nil, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, id := t.Context(), chat.ChatID{AppToken: app.Token, Number: 1}
+	message := func(n, version int64) chat.Message {
+		return chat.Message{AppToken: id.AppToken, ChatNumber: 1, Number: n, Body: "hello", Version: version, CreatedAt: at, UpdatedAt: at}
+	}
+	c := chat.Chat{AppToken: app.Token, Number: 1, Version: 1, CreatedAt: at, UpdatedAt: at}
+	third := message(3, 1)
+	create, err := chat.EncodeCreate(chat.Create{Message: &third})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := `{"eventName":"INSERT","dynamodb":{"Keys":{"chat":{"S":"` + id.String() + `"},"message_number":{"N":"1"}},"NewImage":{"body":{"N":"1"}}}}`
+	err = errors.Join(
+		b.Store.CreateApp(ctx, app), b.Store.StoreChats(ctx, app.Token, []chat.Chat{c}),
+		b.Store.StoreMessages(ctx, id, []chat.Message{message(1, 1), message(2, 1)}),
+		b.Store.RaiseCounter(ctx, id, 3),
+		b.Stream.Checkpoint(ctx, 100), // so that nothing indexes them
+		errors.Join(b.Index.Apply(ctx, []chat.Message{message(2, 4)})...),
+		b.DeadLetters.Bury(ctx, embedded.SourceCreates, "delivered 5 times and never stored", create),
+		b.DeadLetters.Send(ctx, "attribute body is not a string", []byte(record)),
+		b.DeadLetters.Send(ctx, "of no use", []byte("?")),
+		b.Close(),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, app.Token
+}
+
+// TestRepair is the way of someone whose folder is damaged.
+func TestRepair(t *testing.T) {
+	dir, token := damagedFolder(t)
+	for _, step := range []struct {
+		name   string
+		args   string
+		status int
+		says   []string // each on either stream; <app> is the token
+	}{
+		{"look", "verify", 1, []string{
+			"app <app> chat 1: message 1 is not in the index\n",
+			"app <app> chat 1: message 2 has version 4 in the index and 1 stored\n",
+			"app <app> chat 1: number 3 given out and not stored: unused, or on its way\n",
+			"verified 1 apps, 1 chats, 2 messages: 2 differences left, 0 repaired; 1 unused numbers\n",
+			"chatapi: 2 differences are left; --repair mends them\n",
+		}},
+		{"look as JSON", "verify --json --app <app>", 1, []string{
+			`{"kind":"not_indexed","app_token":"<app>","chat_number":1,"first":1,"last":1,"has":0,"want":1,"repaired":false}` + "\n",
+			`{"apps":1,"chats":1,"messages":2,"differences":2,"repaired":0,"gaps":1,"unchecked":0}` + "\n",
+		}},
+		{"list letters", "dlq list", 0, []string{
+			"1  creates  ", "message 3 of chat 1: delivered 5 times and never stored\n",
+			"2  stream   ", "message 1 of chat 1: attribute body is not a string\n", "3  stream   ", "no record of a stream",
+		}},
+		{"list letters as JSON", "dlq list --json --source creates", 0, []string{`{"source":"creates","id":"1","reason":"delivered`}},
+		{"show a letter", "dlq show 2", 0, []string{"id: 2\nsource: stream\n", `body: {"eventName":"INSERT"`}},
+		{"try", "dlq redrive --dry-run", 0, []string{"1  creates  message 3 of chat 1: would be redriven\n", "3  stream   no record"}},
+		{"redrive one", "dlq redrive 2", 0, []string{"2  stream   message 1 of chat 1: redriven\n"}},
+		{"redrive one again", "dlq redrive 2", 1, []string{"1 of 1 letters are not there"}},
+		{"redrive all", "dlq redrive", 1, []string{"1  creates  message 3 of chat 1: redriven\n", "3  stream   no record", "1 of 2 dead letters are left"}},
+		{"delete the rest", "dlq delete 3", 0, []string{"deleted\n"}},
+		{"no letters", "dlq list", 0, nil},
+		{"repair", "verify --repair", 1, []string{"version 4 in the index and 1 stored\n", "1 differences are left; a new index mends them: chatapi reindex"}},
+		{"build anew", "reindex", 0, []string{"3 messages after", "the new index is live: 3 messages, and 0 changes meanwhile"}},
+		{"look again", "verify", 0, []string{"verified 1 apps, 1 chats, 3 messages: 0 differences left, 0 repaired; 0 unused numbers\n"}},
+		{"nothing to abandon", "reindex --abandon", 0, nil},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			args := strings.Fields(strings.ReplaceAll(step.args, "<app>", token))
+			var both bytes.Buffer
+			status := run(t.Context(), append(args, "--data", dir), func(string) string { return "" }, nil, &both, &both)
+			if status != step.status {
+				t.Errorf("status %d, want %d", status, step.status)
+			}
+			for _, says := range step.says {
+				if !strings.Contains(both.String(), strings.ReplaceAll(says, "<app>", token)) {
+					t.Errorf("does not say %q", says)
+				}
+			}
+			if t.Failed() || (step.says == nil && both.Len() > 0) {
+				t.Errorf("said:\n%s", both.String())
+			}
+		})
+	}
+}
+
+func TestRepairRefuses(t *testing.T) {
+	dir, _ := damagedFolder(t)
+	served, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	none := filepath.Join(t.TempDir(), "none")
+	for _, tt := range []struct {
+		name, args string
+		status     int
+		says       string
+	}{
+		{"verify beside a server", "verify --data " + dir, 1, "in use by another process; stop the server first"},
+		{"reindex beside a server", "reindex --data " + dir, 1, "in use by another process; stop the server first"},
+		{"letters beside a server", "dlq list --data " + dir, 1, "in use by another process; stop the server first"},
+		{"no folder", "verify --data " + none, 1, "there is no data folder"},
+		{"no folder to index", "reindex --data " + none, 1, "there is no data folder"},
+		{"an unknown backend", "verify --backend ram", 2, `no backend "ram"`},
+		{"a folder on AWS", "dlq list --backend aws --data x", 2, "--data is for the embedded backend"},
+		{"no token", "verify --app me", 2, "--app must be an app token"},
+		{"no ids", "dlq show", 2, "needs the ID of a letter"},
+		{"an unknown source", "dlq list --source moon", 2, `no source "moon"`},
+		{"no environment", "verify --backend aws", 1, "AWS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			setEnvironment(t, nil)
+			refuses(t, strings.Fields(tt.args), tt.status, tt.says)
+		})
+	}
+}

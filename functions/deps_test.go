@@ -21,6 +21,7 @@ var parts = map[string][]string{
 	"dynamodb":   {"chatapi/pkg/dynamo", "github.com/aws/aws-sdk-go-v2/service/dynamodb"},
 	"embedded":   {"chatapi/pkg/embedded", "chatapi/pkg/local", "github.com/blevesearch/", "go.etcd.io/bbolt"},
 	"indexer":    {"chatapi/pkg/indexer"},
+	"repair":     {"chatapi/pkg/redrive", "chatapi/pkg/reindex", "chatapi/pkg/verify"},
 	"opensearch": {"chatapi/pkg/opensearch", "github.com/opensearch-project/"},
 	"sqs":        {"chatapi/pkg/sqs", "github.com/aws/aws-sdk-go-v2/service/sqs"},
 	"writer":     {"chatapi/pkg/writer"},
@@ -52,6 +53,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		"docs":            {"api", "docs"},
 		"writer":          {"dynamodb", "writer"},
 		"indexer":         {"indexer", "opensearch", "sqs"}, // sqs for the dead letters
+		"reindex":         {"dynamodb", "opensearch", "repair"},
+		"verify":          {"dynamodb", "opensearch", "repair"},
 	}
 	linked := map[string][]string{}
 	for function, packages := range dependencies(t) {

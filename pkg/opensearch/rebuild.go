@@ -61,7 +61,7 @@ type buildState struct {
 }
 
 // Rebuild begins an index beside the live one or goes on with the one that was
-// begun before. The alias must be there; Setup makes it.
+// begun before. It calls Setup first, so there always is a live one.
 func (x *Index) Rebuild(ctx context.Context) (*Rebuild, error) {
 	b := &Rebuild{live: x, next: &Index{transport: x.transport, name: x.name + "-next"}}
 	if err := b.begin(ctx); err != nil {
@@ -71,8 +71,8 @@ func (x *Index) Rebuild(ctx context.Context) (*Rebuild, error) {
 }
 
 func (b *Rebuild) begin(ctx context.Context) error {
-	if err := b.live.putTemplate(ctx); err != nil {
-		return fmt.Errorf("put index template %s: %w", b.live.name, err)
+	if err := b.live.Setup(ctx); err != nil {
+		return err
 	}
 	from, err := b.live.behindAlias(ctx)
 	if err != nil {

@@ -73,10 +73,8 @@ func (s *Store) take(ctx context.Context, counter string) (int64, error) {
 		return 0, err
 	}
 	var row counterRow
-	if err := attributevalue.UnmarshalMap(out.Attributes, &row); err != nil {
-		return 0, fmt.Errorf("decode counter: %w", err)
-	}
-	return row.Value, nil
+	err = decode(out.Attributes, &row)
+	return row.Value, err
 }
 
 // OpenChat implements chat.Store: it creates the counter of the chat's
@@ -179,8 +177,5 @@ func (s *Store) get(ctx context.Context, table string, key item, row any) (found
 	if len(out.Item) == 0 {
 		return false, nil
 	}
-	if err := attributevalue.UnmarshalMap(out.Item, row); err != nil {
-		return false, fmt.Errorf("decode row of %s: %w", table, err)
-	}
-	return true, nil
+	return true, decode(out.Item, row)
 }

@@ -9,7 +9,6 @@ import (
 
 	"chatapi/pkg/chat"
 
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -249,14 +248,6 @@ func (s *Store) update(ctx context.Context, table string, key item, changes expr
 		return false, err
 	}
 	return true, decode(out.Attributes, row)
-}
-
-// decode reads a row into what row points to.
-func decode(values item, row any) error {
-	if err := attributevalue.UnmarshalMap(values, row); err != nil {
-		return fmt.Errorf("decode row: %w", err)
-	}
-	return nil
 }
 
 // updateItem updates an item, and tries again where a transaction holds it, as

@@ -43,8 +43,8 @@ func (s *Store) Claim(ctx context.Context, claim chat.Claim) (chat.Claim, error)
 		return chat.Claim{}, failure("claim key", err)
 	}
 	var row keyRow
-	if err := attributevalue.UnmarshalMap(stands.Item, &row); err != nil {
-		return chat.Claim{}, fmt.Errorf("decode key: %w", err)
+	if err := decode(stands.Item, &row); err != nil {
+		return chat.Claim{}, fmt.Errorf("claim key: %w", err)
 	}
 	return claim.Meet(row.claim(claim.Key))
 }
@@ -193,17 +193,9 @@ func keyThatStands(canceled *types.TransactionCanceledException) (*keyRow, error
 	reasons := canceled.CancellationReasons
 	if last := len(reasons) - 1; last >= 0 && aws.ToString(reasons[last].Code) == "ConditionalCheckFailed" {
 		var row keyRow
-		if err := attributevalue.UnmarshalMap(reasons[last].Item, &row); err != nil {
-			return nil, fmt.Errorf("decode key: %w", err)
-		}
-		return &row, nil
+		err := decode(reasons[last].Item, &row)
+		return &row, err
 	}
-	for i, reason := range reasons {
-		switch code := aws.ToString(reason.Code); code {
-		case "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			return nil, fmt.Errorf("transaction cancelled: item %d: %s: %s", i+1, code, aws.ToString(reason.Message))
-		}
-	}
-	return nil, nil
+	_, err := refusedByAny(reasons)
+	return nil, err
 }

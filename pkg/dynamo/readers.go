@@ -74,8 +74,8 @@ func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMar
 		return mark, err
 	}
 	var row readerRow
-	if err := attributevalue.UnmarshalMap(higher.Item, &row); err != nil {
-		return chat.ReadMark{}, fmt.Errorf("decode reader: %w", err)
+	if err := decode(higher.Item, &row); err != nil {
+		return chat.ReadMark{}, err
 	}
 	return row.mark(mark.Reader), nil
 }

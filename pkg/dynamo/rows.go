@@ -143,6 +143,14 @@ func (r keyRow) claim(key chat.IdempotencyKey) chat.Claim {
 	return chat.Claim{Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt.Time, Number: r.Number}
 }
 
+// decode reads a row into what row points to.
+func decode(values item, row any) error {
+	if err := attributevalue.UnmarshalMap(values, row); err != nil {
+		return fmt.Errorf("decode row: %w", err)
+	}
+	return nil
+}
+
 // Keys of rows.
 
 func appKey(token string) item { return item{"app_token": text(token)} }

@@ -70,6 +70,7 @@ func Store(t *testing.T, open func(t *testing.T) chat.Store) {
 		{"apps are apart", appsApart},
 		{"an end of the context ends every method", cancelled},
 		{"a store that works answers a ping", ping},
+		{"random calls give what a simple model gives", storeModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -104,6 +104,7 @@ var matrix = []row{
 	{name: "queue", what: "the queue refuses, loses answers, delivers twice, late and out of order", rules: queueRules, creates: 140_000, brief: 10_000, clients: 32},
 	{name: "store", what: "the store refuses, loses answers, writes half of a batch", rules: storeRules, creates: 100_000, brief: 10_000, clients: 32},
 	{name: "index", what: "the index refuses some or all, loses answers, is slow, is gone for seconds", rules: indexRules, creates: 100_000, brief: 10_000, clients: 32},
+	{name: "index-gone", what: "the index is gone all the time; creates must not be slower, nor memory grow", rules: rules(inject.Refuse, 1000, inject.Apply), creates: 60_000, brief: 5_000, clients: 32},
 	{name: "stream", what: "the stream repeats, splits, brings poison, forgets checkpoints", rules: streamRules, creates: 100_000, brief: 10_000, clients: 32},
 	{name: "clock", what: "clocks jump 13 hours ahead and back, and the index refuses", rules: clockRules, creates: 60_000, brief: 5_000, clients: 32},
 	{name: "all", what: "all of these at once, and kill -9 at any time", rules: allRules, disturb: killRandom, every: 700 * time.Millisecond, creates: 100_000, brief: 10_000, clients: 32},

@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -58,34 +60,104 @@ A run also fails where the server takes more than %d MiB of memory (mapped files
 
 `
 
-// writeTable writes the results of a matrix as a page.
+// The heads of the two tables of the page.
+var (
+	figureHead = []string{"row", "what goes wrong", "acknowledged creates", "edits", "deletes", "unknown", "lost", "twice", "out of order", "broken"}
+	faultHead  = []string{"row", "faults that happened", "memory", "goroutines", "files", "disk", "load", "again"}
+)
+
+// writeTable writes the results of a matrix as a page. A row that the page has
+// already and that was not run now stays as it is.
 func writeTable(path string, results []result) error {
+	figures, faults := map[string][]string{}, map[string][]string{}
+	if err := readTable(path, figures, faults); err != nil {
+		return err
+	}
+	for _, got := range results {
+		name := got.row.name
+		if got.report == nil {
+			figures[name], faults[name] = []string{name, got.row.what, notRun(got.err)}, nil
+			continue
+		}
+		figures[name], faults[name] = got.figureCells(), got.faultCells()
+	}
 	var page strings.Builder
 	fmt.Fprintf(&page, tableHead, mostMemory>>20, mostGoroutines, mostFiles, mostDisk>>10, stopWithin)
-	fmt.Fprintf(&page, "Run on %s with %d cores on %s.\n\n", runtime.GOOS, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
-	page.WriteString("| row | what goes wrong | acknowledged creates | edits, deletes | unknown | lost | twice | out of order | broken |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
-	creates, lost, twice, disordered, broken := 0, 0, 0, 0, 0
-	for _, got := range results {
-		if got.report == nil {
-			fmt.Fprintf(&page, "| %s | %s | %s |||||||\n", got.row.name, got.row.what, notRun(got.err))
-			continue
-		}
-		r := got.report
-		fmt.Fprintf(&page, "| %s | %s | %d | %d, %d | %d | %d | %d | %d | %d |\n", got.row.name, got.row.what,
-			r.Acknowledged, r.Edits, r.Deletes, r.Unknown, r.Lost, r.Duplicated, r.OutOfOrder, r.Broken)
-		creates, lost, twice, disordered, broken = creates+r.Acknowledged, lost+r.Lost, twice+r.Duplicated, disordered+r.OutOfOrder, broken+r.Broken
+	fmt.Fprintf(&page, "Run on %s with %d cores, of which other programs had their part.\n\n", runtime.GOOS, runtime.NumCPU())
+	page.WriteString(lines(figureHead, "--:"))
+	for _, r := range matrix {
+		page.WriteString(line(figures[r.name]))
 	}
-	fmt.Fprintf(&page, "| **all** | | **%d** | | | **%d** | **%d** | **%d** | **%d** |\n\n", creates, lost, twice, disordered, broken)
-	page.WriteString("| row | faults that happened | memory | goroutines | files | disk | load | again |\n|---|---|--:|--:|--:|--:|--:|---|\n")
-	for _, got := range results {
-		if got.report == nil {
-			continue
-		}
-		u := got.usage
-		fmt.Fprintf(&page, "| %s | %s | %d MiB | %d | %d | %d MiB | %v | `%s` |\n", got.row.name, strings.Join(got.faults, ", "),
-			u.memory>>20, u.goroutines, u.files, u.disk>>20, got.took.Round(time.Second), got.command())
+	page.WriteString(line(sums(figures)) + "\n" + lines(faultHead, "---"))
+	for _, r := range matrix {
+		page.WriteString(line(faults[r.name]))
 	}
 	return os.WriteFile(path, []byte(page.String()), 0o644)
+}
+
+func (got result) figureCells() []string {
+	r := got.report
+	cells := []string{got.row.name, got.row.what}
+	for _, n := range []int{r.Acknowledged, r.Edits, r.Deletes, r.Unknown, r.Lost, r.Duplicated, r.OutOfOrder, r.Broken} {
+		cells = append(cells, strconv.Itoa(n))
+	}
+	return cells
+}
+
+func (got result) faultCells() []string {
+	u := got.usage
+	return []string{
+		got.row.name, strings.Join(got.faults, ", "), fmt.Sprintf("%d MiB", u.memory>>20), strconv.Itoa(u.goroutines), strconv.Itoa(u.files),
+		fmt.Sprintf("%d MiB", u.disk>>20), got.took.Round(time.Second).String(), "`" + got.command() + "`",
+	}
+}
+
+// readTable reads the rows of a page that writeTable wrote, if there is one.
+func readTable(path string, figures, faults map[string][]string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	into := figures
+	for l := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(l), "| "), " | ")
+		switch _, noRow := rowNamed(cells[0]); {
+		case len(cells) == len(faultHead) && cells[1] == faultHead[1]:
+			into = faults
+		case strings.HasPrefix(l, "| ") && noRow == nil:
+			into[cells[0]] = cells
+		}
+	}
+	return err
+}
+
+// sums adds up the numbers of the figures.
+func sums(figures map[string][]string) []string {
+	total := []string{"**all**", ""}
+	for column := 2; column < len(figureHead); column++ {
+		sum := 0
+		for _, cells := range figures {
+			if column < len(cells) {
+				n, _ := strconv.Atoi(cells[column]) // a row that was not run has none
+				sum += n
+			}
+		}
+		total = append(total, fmt.Sprintf("**%d**", sum))
+	}
+	return total
+}
+
+func line(cells []string) string {
+	if cells == nil {
+		return ""
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
+
+// lines are those above a table whose columns, but for the first two, are
+// aligned in some way.
+func lines(head []string, align string) string {
+	return line(head) + "|---|---|" + strings.Repeat(align+"|", len(head)-2) + "\n"
 }
 
 func notRun(err error) string {

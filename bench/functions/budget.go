@@ -157,7 +157,7 @@ func table(w io.Writer, all []*measured) {
 	fmt.Fprintln(w, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, f := range all {
 		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %s | %s | %s | %s | %s | %d |\n", f.name,
-			ms(percentile(f.starts, 50)), ms(percentile(f.starts, 99)), f.ratio(empty), ms(percentile(f.firsts, 50)), ms(percentile(f.laters, 50)),
+			ms(percentile(f.starts, 50)), ms(percentile(f.starts, 99)), f.ratio(empty), median(f.firsts), median(f.laters),
 			mb(percentile(f.memory, 50)), mb(f.binary), mb(f.zip), f.initAllocations)
 	}
 }
@@ -173,6 +173,14 @@ func writePage(all []*measured) error {
 		"Calls are those of the event in events/, with stand-ins for the engines; memory is the largest resident set.\n\n")
 	table(&page, all)
 	return os.WriteFile(pageFile, page.Bytes(), 0o644)
+}
+
+// median returns the median in milliseconds, and a dash for that of nothing.
+func median(some []time.Duration) string {
+	if len(some) == 0 {
+		return "–"
+	}
+	return ms(percentile(some, 50))
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }

@@ -2,9 +2,14 @@ package main
 
 import (
 	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestCheckSizes(t *testing.T) {
@@ -57,5 +62,24 @@ func checkSays(t *testing.T, errs []error, want string) {
 	got := errors.Join(errs...)
 	if (got != nil) != (want != "") || got != nil && !strings.Contains(got.Error(), want) {
 		t.Errorf("says %v, want %q", got, want)
+	}
+}
+
+func TestEveryFunctionHasABudget(t *testing.T) {
+	t.Chdir("../..")
+	b, err := readBudget()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob("functions/*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var functions []string
+	for _, f := range folders {
+		functions = append(functions, filepath.Base(filepath.Dir(f)))
+	}
+	if diff := cmp.Diff(functions, slices.Sorted(maps.Keys(b.Functions))); diff != "" {
+		t.Errorf("functions (-) and budgets (+), make budget-update:\n%s", diff)
 	}
 }

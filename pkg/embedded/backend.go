@@ -63,7 +63,7 @@ func Open(dir string, options Options) (*Backend, error) {
 	if err := settleRebuild(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
-	if found == formatChatWords {
+	if found < format {
 		if err := migrate(dir, db); err != nil {
 			return nil, errors.Join(fmt.Errorf("bring %s to format %d: %w", dir, format, err), db.Close())
 		}
@@ -73,9 +73,12 @@ func Open(dir string, options Options) (*Backend, error) {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
 	b := &Backend{Index: index, db: db, committer: newCommitter(db)}
+	if b.Queue, err = openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options.Visibility); err != nil {
+		b.committer.close()
+		return nil, errors.Join(fmt.Errorf("open creates in %s: %w", dir, err), index.Close(), db.Close())
+	}
 	numbers := newNumbers(db)
 	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
-	b.Queue = newQueue(db, b.committer.commit, numbers, options.Visibility)
 	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
 	b.Idempotency = newIdempotency(db, b.committer.commit, numbers)
 	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
@@ -86,7 +89,7 @@ func Open(dir string, options Options) (*Backend, error) {
 // may be called any more.
 func (b *Backend) Close() error {
 	b.committer.close()
-	return errors.Join(b.Index.Close(), b.db.Close())
+	return errors.Join(b.Queue.log.close(), b.Index.Close(), b.db.Close())
 }
 
 const (

@@ -20,7 +20,7 @@ func (b *Backend) Keys() (keys, expiries int, err error) {
 
 // SendRaw puts any body into the queue, which no client of the package can.
 func (q *Queue) SendRaw(ctx context.Context, body string) error {
-	return q.append(ctx, body, func(*bbolt.Tx) error { return nil })
+	return q.append(ctx, body)
 }
 
 // AddToCount adds to a count and to nothing else.

@@ -23,7 +23,7 @@ var ErrMissing = errors.New("there is no data folder")
 // The formats of a data folder. Open brings an older one to the present.
 const (
 	formatChatWords = 1 // the search index has its words by chat
-	format          = 2 // by app
+	format          = 3 // by app; creates are in a log, and not in rows.db until they are delivered again
 )
 
 const markerName = "chatapi.json"
@@ -110,9 +110,9 @@ func writeDurably(path string, text []byte) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
+// syncFolder makes the names of the files in a folder durable.
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -14,18 +14,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Queue is the port to the queue of creates, both ends. Entries are durable;
-// which of them are hidden is not, so after a restart all are delivered again.
+// Queue is the port to the queue of creates, both ends. A create is in the log
+// until it is dealt with, or until its first delivery is over: then it moves
+// to the file, under the same sequence number, which counts its deliveries. So
+// after a crash what is left in the log is delivered as for the first time.
+// Which entries are hidden is not durable: after a restart all are delivered
+// again.
 type Queue struct {
 	db         *bbolt.DB
 	commit     commit
-	numbers    *numbers
+	log        *createLog
 	visibility time.Duration
 	sent       *signal
 
 	mu     sync.Mutex
-	fresh  uint64              // entries above this one have not been delivered since the start
-	hidden map[uint64]delivery // delivered and not deleted
+	hidden map[uint64]delivery // delivered and not deleted, by sequence number
 }
 
 var (
@@ -36,64 +39,109 @@ var (
 type delivery struct {
 	until    time.Time // hidden until then
 	receives int
+	text     []byte // of an entry that is in the log and nowhere else
 }
 
-// entry is a create as it stands in its bucket: when it was sent, how often it
-// was delivered, and its body as it came.
+// entry is a create as it stands in the log and in its bucket: when it was
+// sent, how often it was delivered, and its body as it came.
 type entry struct {
 	sentAt   time.Time
 	receives int // but for the first delivery, which costs no write
 	body     string
 }
 
-func (e entry) encode() []byte {
-	text := make([]byte, 0, 9+len(e.body))
+const entryHead = 9 // bytes
+
+func (e entry) appendTo(text []byte) []byte {
 	text = binary.BigEndian.AppendUint64(text, uint64(e.sentAt.UnixMilli()))
 	return append(append(text, byte(e.receives)), e.body...)
 }
 
 func decodeEntry(text []byte) (entry, error) {
-	if len(text) < 9 {
+	if len(text) < entryHead {
 		return entry{}, errors.New("decode create: it is cut off")
 	}
 	sentAt := time.UnixMilli(int64(binary.BigEndian.Uint64(text))).UTC()
-	return entry{sentAt: sentAt, receives: int(text[8]), body: string(text[9:])}, nil
+	return entry{sentAt: sentAt, receives: int(text[8]), body: string(text[entryHead:])}, nil
 }
 
-func newQueue(db *bbolt.DB, commit commit, numbers *numbers, visibility time.Duration) *Queue {
-	return &Queue{
-		db: db, commit: commit, numbers: numbers, visibility: visibility,
-		sent: newSignal(), hidden: map[uint64]delivery{},
+// openQueue opens the queue with its log in a folder. The numbers that creates
+// in the log carry are durable there alone until they are stored, so it raises
+// the counters to them before any number is given out.
+func openQueue(dir string, db *bbolt.DB, commit commit, visibility time.Duration) (*Queue, error) {
+	q := &Queue{db: db, commit: commit, visibility: visibility, sent: newSignal(), hidden: map[uint64]delivery{}}
+	last, err := q.loadDelivered()
+	if err != nil {
+		return nil, err
 	}
+	carried := carriedNumbers{}
+	if q.log, err = openLog(dir, last, carried.add); err != nil {
+		return nil, err
+	}
+	if err := db.Update(carried.raise); err != nil {
+		return nil, errors.Join(err, q.log.close())
+	}
+	return q, nil
 }
 
-// Send stores a create and makes its number durable, in one transaction.
+// loadDelivered hides the entries of the bucket for no time at all, which makes
+// them due, and returns the last sequence number of the bucket.
+func (q *Queue) loadDelivered() (last uint64, err error) {
+	err = q.db.View(func(tx *bbolt.Tx) error {
+		rows := tx.Bucket(bucketCreates)
+		last = rows.Sequence()
+		return rows.ForEach(func(key, text []byte) error {
+			e, err := decodeEntry(text)
+			last = max(last, keySequence(key))
+			q.hidden[keySequence(key)] = delivery{receives: e.receives}
+			return err
+		})
+	})
+	return last, err
+}
+
+// carriedNumbers holds the highest number of each counter that creates in the
+// log carry.
+type carriedNumbers map[chat.ChatID]int64
+
+func (c carriedNumbers) add(_ uint64, text []byte) error {
+	e, err := decodeEntry(text)
+	if err != nil {
+		return err
+	}
+	create, err := chat.DecodeCreate([]byte(e.body))
+	if err != nil {
+		return nil // not a create: the writer will say so
+	}
+	parent, number := numberOf(create)
+	c[parent] = max(c[parent], number)
+	if create.Chat != nil {
+		c[create.Chat.ID()] = max(c[create.Chat.ID()], 0)
+	}
+	return nil
+}
+
+func (c carriedNumbers) raise(tx *bbolt.Tx) error {
+	for parent, number := range c {
+		if err := raise(tx, parent, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Send appends a create to the log, which makes its number durable as well.
 func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 	body, err := chat.EncodeCreate(create)
 	if err != nil {
 		return fmt.Errorf("send create: %w", err)
 	}
-	parent, number := numberOf(create)
-	err = q.append(ctx, string(body), func(tx *bbolt.Tx) error {
-		if create.Chat != nil {
-			return openChat(tx, create.Chat.ID())
-		}
-		return raise(tx, parent, number)
-	})
-	if err == nil {
-		q.numbers.settle(parent, number)
-	}
-	return wrap(err, "send create")
+	return wrap(q.append(ctx, string(body)), "send create")
 }
 
-func (q *Queue) append(ctx context.Context, body string, with func(*bbolt.Tx) error) error {
-	text := entry{sentAt: time.Now(), body: body}.encode()
-	err := q.commit(ctx, func(tx *bbolt.Tx) error {
-		if err := with(tx); err != nil {
-			return err
-		}
-		return appendTo(tx.Bucket(bucketCreates), text)
-	})
+func (q *Queue) append(ctx context.Context, body string) error {
+	e := entry{sentAt: time.Now(), body: body}
+	err := q.log.append(ctx, seal(e.appendTo(newRecord(entryHead+len(body)))))
 	if err == nil {
 		q.sent.send()
 	}
@@ -136,36 +184,32 @@ func (q *Queue) receive(ctx context.Context, most int) ([]chat.Delivery, error) 
 func (q *Queue) deliver(most int) (found []chat.Delivery, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	entries, err := q.log.read(most)
+	if err != nil {
+		return nil, err
+	}
 	until := time.Now().Add(q.visibility)
-	err = q.db.View(func(tx *bbolt.Tx) error {
-		rows := tx.Bucket(bucketCreates).Cursor()
-		for key, text := rows.Seek(sequenceKey(q.fresh + 1)); key != nil && len(found) < most; key, text = rows.Next() {
-			d, err := q.hide(key, text, until)
-			if err != nil {
-				return err
-			}
-			q.fresh = keySequence(key)
-			found = append(found, d)
+	for _, l := range entries {
+		if _, moved := q.hidden[l.sequence]; moved { // before a crash
+			q.log.consume(l.sequence)
+			continue
 		}
-		return nil
-	})
-	return found, err
+		e, err := decodeEntry(l.entry)
+		if err != nil {
+			return nil, err
+		}
+		q.hidden[l.sequence] = delivery{until: until, receives: 1, text: l.entry}
+		found = append(found, e.delivery(l.sequence, 1))
+	}
+	return found, nil
 }
 
-// hide notes a delivery of an entry and returns it. The queue is locked.
-func (q *Queue) hide(key, text []byte, until time.Time) (chat.Delivery, error) {
-	e, err := decodeEntry(text)
-	if err != nil {
-		return chat.Delivery{}, err
-	}
-	id := keySequence(key)
-	receives := e.receives + 1
-	q.hidden[id] = delivery{until: until, receives: receives}
-	name := strconv.FormatUint(id, 10)
+func (e entry) delivery(sequence uint64, receives int) chat.Delivery {
+	name := strconv.FormatUint(sequence, 10)
 	return chat.Delivery{
 		ID: name, Receipt: name + "." + strconv.Itoa(receives),
 		Body: e.body, Receives: receives, SentAt: e.sentAt,
-	}, nil
+	}
 }
 
 // redeliver returns entries whose time of hiding is over, and moves those that
@@ -179,6 +223,7 @@ func (q *Queue) redeliver(ctx context.Context, most int) (found []chat.Delivery,
 		q.putBack(due)
 		return nil, err
 	}
+	q.leaveLog(due)
 	found, err = q.deliverAgain(due)
 	if err != nil {
 		q.putBack(due)
@@ -199,11 +244,12 @@ func (q *Queue) deliverAgain(due map[uint64]delivery) (found []chat.Delivery, er
 			if text == nil { // deleted late, or a dead letter now
 				continue
 			}
-			d, err := q.hide(key, text, until)
+			e, err := decodeEntry(text)
 			if err != nil {
 				return err
 			}
-			found = append(found, d)
+			q.hidden[id] = delivery{until: until, receives: e.receives + 1}
+			found = append(found, e.delivery(id, e.receives+1))
 		}
 		return nil
 	})
@@ -234,39 +280,50 @@ func (q *Queue) putBack(due map[uint64]delivery) {
 	}
 }
 
+// leaveLog notes that entries are in the file now. Those that come back to
+// hidden do so without their text.
+func (q *Queue) leaveLog(due map[uint64]delivery) {
+	for id, d := range due {
+		if d.text != nil {
+			q.log.consume(id)
+			d.text = nil
+			due[id] = d
+		}
+	}
+}
+
 // countReceives makes the deliveries of entries durable, so that an entry that
 // brings the process down is not delivered for ever.
 func countReceives(tx *bbolt.Tx, due map[uint64]delivery) error {
-	rows := tx.Bucket(bucketCreates)
 	for id, d := range due {
-		key := sequenceKey(id)
-		text := rows.Get(key)
-		if text == nil { // deleted late
-			continue
-		}
-		e, err := decodeEntry(text)
-		if err != nil {
-			return err
-		}
-		e.receives = d.receives
-		if d.receives < chat.MaxReceives {
-			err = rows.Put(key, e.encode())
-		} else {
-			err = moveToDeadLetters(tx, key, e)
-		}
-		if err != nil {
+		if err := countReceive(tx, sequenceKey(id), d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func moveToDeadLetters(tx *bbolt.Tx, key []byte, e entry) error {
+func countReceive(tx *bbolt.Tx, key []byte, d delivery) error {
+	rows, text := tx.Bucket(bucketCreates), d.text
+	if text == nil {
+		text = rows.Get(key)
+	}
+	if text == nil { // deleted late
+		return nil
+	}
+	e, err := decodeEntry(text)
+	if err != nil {
+		return err
+	}
+	e.receives = d.receives
+	if d.receives < chat.MaxReceives {
+		return rows.Put(key, e.appendTo(nil))
+	}
 	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)
 	if err := bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()}); err != nil {
 		return err
 	}
-	return tx.Bucket(bucketCreates).Delete(key)
+	return rows.Delete(key)
 }
 
 // untilVisible is how long to wait before an entry can become visible again.
@@ -280,8 +337,12 @@ func (q *Queue) untilVisible() time.Duration {
 	return max(soonest, time.Millisecond)
 }
 
-// Delete removes entries that are dealt with.
+// Delete removes entries that are dealt with. Those that were delivered once
+// cost no write.
 func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
+	if err := alive(ctx); err != nil {
+		return wrap(err, "delete creates")
+	}
 	ids := make([]uint64, len(deliveries))
 	for i, d := range deliveries {
 		id, err := strconv.ParseUint(d.ID, 10, 64)
@@ -290,9 +351,13 @@ func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
 		}
 		ids[i] = id
 	}
+	stored := q.deleteLogged(ids)
+	if len(stored) == 0 {
+		return nil
+	}
 	err := q.commit(ctx, func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketCreates)
-		for _, id := range ids {
+		for _, id := range stored {
 			if err := rows.Delete(sequenceKey(id)); err != nil {
 				return err
 			}
@@ -304,10 +369,26 @@ func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, id := range ids {
+	for _, id := range stored {
 		delete(q.hidden, id)
 	}
 	return nil
+}
+
+// deleteLogged deletes those of the entries that are in the log alone and
+// returns the others.
+func (q *Queue) deleteLogged(ids []uint64) (others []uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, id := range ids {
+		if q.hidden[id].text == nil {
+			others = append(others, id)
+			continue
+		}
+		delete(q.hidden, id)
+		q.log.consume(id)
+	}
+	return others
 }
 
 // Ping returns an error where the file cannot be read.

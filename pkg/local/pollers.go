@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// queuePollers is how many batches of creates are stored side by side, so
-	// that one decodes while another waits for the disk.
-	queuePollers = 2
 	// queueBatch and streamBatch are how many records a batch has at most; SQS
 	// and DynamoDB Streams batches on AWS are set in template.yaml.
 	queueBatch  = 1000
@@ -38,7 +35,8 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
-// queuePoller hands creates to the writer.
+// queuePoller hands creates to the writer. There is one, so that messages which
+// were created one after the other reach the stream in that order.
 type queuePoller struct {
 	receiver  chat.Receiver
 	handle    func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)

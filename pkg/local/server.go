@@ -39,9 +39,7 @@ func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, b Backe
 	defer stopPolling()
 	var pollers sync.WaitGroup
 	queue := newQueuePoller(b, log)
-	for range queuePollers {
-		pollers.Go(func() { queue.run(pollCtx) })
-	}
+	pollers.Go(func() { queue.run(pollCtx) })
 	stream := newStreamPoller(b, log)
 	pollers.Go(func() { stream.run(pollCtx) })
 

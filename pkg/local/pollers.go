@@ -251,10 +251,10 @@ func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 }
 
-// gather waits for the next batch to fill, unless there was nothing or there is
-// more already.
+// gather waits for the next batch to fill, unless there is more already or so
+// little that nothing comes of waiting.
 func gather(ctx context.Context, size, batch int, window time.Duration) {
-	if size > 0 && size < batch {
+	if size > 1 && size < batch {
 		sleep(ctx, window)
 	}
 }

@@ -112,6 +112,10 @@ calls-update: ## count the calls of every operation and write internal/cost/call
 scale-update: ## simulate 100,000 creates a second on AWS's limits and write docs/scale.md anew
 	go run ./bench/simulate -update
 
+.PHONY: bench-batches
+bench-batches: ## measure the writer on DynamoDB Local, in one hot chat and in many; installs, starts and stops it
+	engines/with.sh go run ./bench batches
+
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)
 	demo/run.sh $(TEXTS)

@@ -6,6 +6,7 @@
 // take turns, so that ratios hold on a noisy machine. It writes one report.
 //
 //	bench -server bin/chatapi -usual bin/usual -report docs
+//	bench batches    the writer on DynamoDB Local, which engines/with.sh starts
 package main
 
 import (
@@ -59,6 +60,8 @@ func run(ctx context.Context, what string, s settings) error {
 		return measure(ctx, s)
 	case "bare":
 		return serveBare(ctx)
+	case "batches":
+		return measureBatches(ctx)
 	default:
 		return fmt.Errorf("there is nothing called %q to run", what)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// texts makes bodies of messages of about 10 words each, drawn from 20,000 as
+// texts makes bodies of messages of about 10 words each, drawn from 100,000 as
 // unevenly as in real text. They are the same in each run.
 type texts struct {
 	vocabulary []string
@@ -14,7 +14,7 @@ type texts struct {
 }
 
 const (
-	words  = 20_000
+	words  = 100_000
 	bodies = 50_000
 )
 
@@ -22,7 +22,7 @@ func newTexts() *texts {
 	random := rand.New(rand.NewPCG(1, 2))
 	t := &texts{vocabulary: make([]string, words), bodies: make([]string, bodies)}
 	for i := range t.vocabulary {
-		for range 2 + random.IntN(4) {
+		for range 2 + random.IntN(5) {
 			t.vocabulary[i] += string("bklmnrstvz"[random.IntN(10)]) + string("aeiou"[random.IntN(5)])
 		}
 	}
@@ -39,7 +39,7 @@ func newTexts() *texts {
 
 // message returns the JSON of the n-th message.
 func (t *texts) message(n int64) string {
-	return fmt.Sprintf(`{"body":"%s %d","sender":"bench"}`, t.bodies[n%bodies], n)
+	return fmt.Sprintf(`{"body":"%s","sender":"bench"}`, t.bodies[n%bodies])
 }
 
 // word returns a word of the n-th message, as often as people use it.

@@ -52,6 +52,8 @@ type entry struct {
 
 const entryHead = 9 // bytes
 
+func (e entry) encode() []byte { return e.appendTo(make([]byte, 0, entryHead+len(e.body))) }
+
 func (e entry) appendTo(text []byte) []byte {
 	text = binary.BigEndian.AppendUint64(text, uint64(e.sentAt.UnixMilli()))
 	return append(append(text, byte(e.receives)), e.body...)
@@ -317,7 +319,7 @@ func countReceive(tx *bbolt.Tx, key []byte, d delivery) error {
 	}
 	e.receives = d.receives
 	if d.receives < chat.MaxReceives {
-		return rows.Put(key, e.appendTo(nil))
+		return rows.Put(key, e.encode())
 	}
 	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)
 	if err := bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()}); err != nil {

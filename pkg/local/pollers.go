@@ -17,7 +17,7 @@ const (
 	// queueBatch and streamBatch are how many records a batch has at most; SQS
 	// and DynamoDB Streams batches on AWS are set in template.yaml.
 	queueBatch  = 1000
-	streamBatch = 1000
+	streamBatch = 4000
 	// queueWindow and streamWindow are how long a batch gathers under load, as
 	// the batching windows of the mappings on AWS: every batch costs disk
 	// writes of its own, which creates would wait for. A first record is dealt

@@ -132,12 +132,12 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	newest := chat.NewestVersions(messages)
-	held, err := heldVersions(reader, newest)
+	through, err := indexedThrough(reader)
 	if err != nil {
 		return nil, err
 	}
-	through, err := indexedThrough(reader)
+	newest := chat.NewestVersions(messages)
+	held, err := heldVersions(reader, createdBy(through, newest))
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +151,27 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 			return nil, err
 		}
 		batch.Update(doc)
-		if m.UpdatedAt.After(through) {
-			through = m.UpdatedAt
+		for _, at := range []time.Time{m.CreatedAt, m.UpdatedAt} { // clocks may be set back between the two
+			if at.After(through) {
+				through = at
+			}
 		}
 	}
 	batch.SetInternal(throughKey, strconv.AppendInt(nil, through.UnixMilli(), 10))
 	return batch, nil
+}
+
+// createdBy returns those of the messages that the index may hold: those that
+// were created no later than its newest change. It spares most messages a
+// look-up in every segment.
+func createdBy(through time.Time, messages map[string]chat.Message) map[string]chat.Message {
+	old := map[string]chat.Message{}
+	for id, m := range messages {
+		if !m.CreatedAt.After(through) {
+			old[id] = m
+		}
+	}
+	return old
 }
 
 // throughKey names the time of the newest change, in milliseconds since 1970.

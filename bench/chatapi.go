@@ -179,7 +179,7 @@ const drainTimeout = 5 * time.Minute
 // is searchable: changes are indexed in their order, so all before it are too.
 func (c *chatapi) drain(ctx context.Context, messages int64, r *result) error {
 	start := time.Now()
-	err := until(ctx, 10*time.Millisecond, drainTimeout, func() (bool, error) {
+	err := until(ctx, 100*time.Millisecond, drainTimeout, func() (bool, error) {
 		stored, err := c.stored(ctx)
 		return stored >= messages, err
 	})
@@ -212,7 +212,7 @@ func (c *chatapi) probe(ctx context.Context, chat int64) (p probes) {
 		p.stored, p.searchable = append(p.stored, one.stored), append(p.searchable, one.searchable)
 		select {
 		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 	return p
@@ -238,7 +238,7 @@ func (c *chatapi) probeOnce(ctx context.Context, chat int64) (seen seenAfter, er
 	if err != nil {
 		return seen, err
 	}
-	err = until(ctx, 5*time.Millisecond, drainTimeout, func() (bool, error) {
+	err = until(ctx, 20*time.Millisecond, drainTimeout, func() (bool, error) {
 		found, err := c.api.SearchMessages(ctx, c.token, chat, client.SearchRequest{Query: word})
 		return err == nil && len(found.Messages) > 0, err
 	})

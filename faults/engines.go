@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatapi/pkg/dynamo"
+	"chatapi/pkg/embedded"
 	"chatapi/pkg/opensearch"
 	"chatapi/pkg/sqs"
 
@@ -61,8 +62,9 @@ func setUpEngines(ctx context.Context) error {
 		*table = name + "-" + strings.ToLower(variable)
 		environment[variable] = *table
 	}
-	creates, noCreates := sqs.CreateQueues(ctx, cfg, name+"-creates", visibility)
-	letters, noLetters := sqs.CreateQueues(ctx, cfg, name+"-stream", visibility)
+	// A delivery must be hidden for as long as a batch of the writer may take.
+	creates, noCreates := sqs.CreateQueues(ctx, cfg, name+"-creates", embedded.DefaultVisibility)
+	letters, noLetters := sqs.CreateQueues(ctx, cfg, name+"-stream", embedded.DefaultVisibility)
 	index, noIndex := opensearch.New(cfg, opensearch.Config{Endpoint: os.Getenv("OPENSEARCH_ENDPOINT"), Index: name})
 	if err := errors.Join(noCreates, noLetters, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
 		return err

@@ -113,8 +113,8 @@ var matrix = []row{
 	{name: "aws-none", engines: true, what: "nothing, for comparison", creates: 1_000, clients: 16},
 	{name: "aws-http", engines: true, what: "answers lost after they were applied, broken connections, throttling, 5xx, slow answers, of each engine", rules: httpRules, creates: 1_000, clients: 16},
 	{name: "aws-ports", engines: true, what: "the faults of queue, store, index and stream of the rows above", rules: allRules, creates: 1_000, clients: 16},
-	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 1_000, clients: 16},
-	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 1_000, clients: 8, pause: 10 * time.Millisecond},
+	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 500, clients: 16},
+	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 500, clients: 8, pause: 10 * time.Millisecond},
 
 	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, clients: 16, pause: 8 * time.Millisecond},
 }

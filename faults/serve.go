@@ -33,8 +33,9 @@ import (
 )
 
 const (
-	// visibility is how long a create is hidden whose batch failed: long
-	// enough to store it, short enough for a run to see it come again.
+	// visibility is how long the embedded queue hides a create whose batch
+	// failed: long enough to store it, short enough for a run to see it come
+	// again.
 	visibility = 2 * time.Second
 	// receives is as that of "chatapi serve --backend aws".
 	receives = 10

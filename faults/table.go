@@ -36,6 +36,9 @@ func (got result) print() {
 // command reproduces a result.
 func (got result) command() string {
 	command := fmt.Sprintf("go run ./faults -rows %s -seed %d", got.row.name, got.seed)
+	if got.lasting > 0 {
+		command += " -for " + got.lasting.String()
+	}
 	if got.row.engines {
 		command = "CHATAPI_ENGINES_KEEP=1 engines/with.sh " + command
 	}
@@ -55,6 +58,8 @@ An invariant is broken where
 - a search for all finds anything but the live rows with their newest text;
 - one Idempotency-Key has two numbers;
 - an answer is none that the API documents, 500 among them.
+
+A create that was delivered five times and never stored is among the dead letters, from where it can be sent again; here it counts as lost.
 
 A run also fails where the server takes more than %d MiB of memory (mapped files aside), %d goroutines, %d open files or %d KiB of disk a message, or does not end within %v of SIGTERM.
 

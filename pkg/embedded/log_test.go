@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -225,5 +226,55 @@ func TestDeliveriesOutliveACrash(t *testing.T) {
 	more, err := b.Queue.Receive(t.Context(), 10)
 	if len(more) > 0 || err != nil {
 		t.Errorf("received %v, error %v, want nothing", more, err)
+	}
+}
+
+// TestNumbersOutliveTheLog: a create that moved from the log to the file, or
+// to the dead letters, has still used its number.
+func TestNumbersOutliveTheLog(t *testing.T) {
+	for _, deliveries := range []int{2, chat.MaxReceives + 1} {
+		t.Run(fmt.Sprint(deliveries, " deliveries"), func(t *testing.T) {
+			dir, options := t.TempDir(), embedded.Options{Visibility: 10 * time.Millisecond}
+			b, err := embedded.Open(dir, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			app, err := chat.NewApp("a", nil, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Store.CreateApp(t.Context(), app); err != nil {
+				t.Fatal(err)
+			}
+			number, err := b.Store.TakeChatNumber(t.Context(), app.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := chat.NewChat(app.Token, "", nil, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Number = number
+			if err := b.Queue.Send(t.Context(), chat.Create{Chat: &c}); err != nil {
+				t.Fatal(err)
+			}
+			for range deliveries { // none is dealt with
+				if _, err := b.Queue.Receive(t.Context(), 10); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * options.Visibility)
+			}
+			if err := b.Close(); err != nil { // which removes the files of the log that are consumed
+				t.Fatal(err)
+			}
+			b = open(t, dir, options)
+			again, err := b.Store.TakeChatNumber(t.Context(), app.Token)
+			if err != nil || again <= number {
+				t.Errorf("chat number %d is followed by %d, error %v", number, again, err)
+			}
+			if err := b.Store.FindChat(t.Context(), c.ID()); err != nil {
+				t.Errorf("the chat is not open any more: %v", err)
+			}
+		})
 	}
 }

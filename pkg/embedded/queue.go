@@ -295,14 +295,21 @@ func (q *Queue) leaveLog(due map[uint64]delivery) {
 }
 
 // countReceives makes the deliveries of entries durable, so that an entry that
-// brings the process down is not delivered for ever.
+// brings the process down is not delivered for ever. The numbers of entries
+// that leave the log for it become durable as well.
 func countReceives(tx *bbolt.Tx, due map[uint64]delivery) error {
+	carried := carriedNumbers{}
 	for id, d := range due {
+		if d.text != nil {
+			if err := carried.add(id, d.text); err != nil {
+				return err
+			}
+		}
 		if err := countReceive(tx, sequenceKey(id), d); err != nil {
 			return err
 		}
 	}
-	return nil
+	return carried.raise(tx)
 }
 
 func countReceive(tx *bbolt.Tx, key []byte, d delivery) error {

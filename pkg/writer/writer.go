@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// sideBySide is how many groups of a batch are stored at the same time.
-const sideBySide = 64
+// sideBySide is how many groups of a batch are stored at the same time. A store
+// that commits together what waits for it takes them all in few commits.
+const sideBySide = 512
 
 // Writer stores creates.
 type Writer struct {

@@ -78,7 +78,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
 	go vet -tags 'engines e2e sam fuse' ./...
 	go run $(STATICCHECK) -tags 'engines e2e sam fuse' ./...
-	cd bench/usual && go vet ./... && go run $(STATICCHECK) ./...
+	for module in bench/usual bench/stores; do (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit; done
 	@echo "go run $(GOVULNCHECK) ./..."; out=$$(go run $(GOVULNCHECK) ./... 2>&1) || \
 	case "$$out" in \
 	*"fetching vulnerabilities"*) echo "not run: the Go vulnerability database cannot be reached from here";; \
@@ -111,6 +111,10 @@ calls-update: ## count the calls of every operation and write internal/cost/call
 .PHONY: scale-update
 scale-update: ## simulate 100,000 creates a second on AWS's limits and write docs/scale.md anew
 	go run ./bench/simulate -update
+
+.PHONY: bench-stores
+bench-stores: ## compare engines that could keep the creates on one machine, and write docs/storage.md
+	cd bench/stores && go run . >../../docs/storage.md
 
 .PHONY: bench-batches
 bench-batches: ## measure the writer on DynamoDB Local, in one hot chat and in many; installs, starts and stops it

@@ -139,14 +139,15 @@ func (b batches) events(appToken string) ([]events.SQSEvent, error) {
 	return all, nil
 }
 
-// countCalls counts the calls of one operation of an AWS service.
+// countCalls counts the requests of one operation of an AWS service, with those
+// that the SDK tries again.
 func countCalls(operation string, calls *atomic.Int64) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("count", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("count", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 			if middleware.GetOperationName(ctx) == operation {
 				calls.Add(1)
 			}
-			return next.HandleInitialize(ctx, in)
-		}), middleware.After)
+			return next.HandleFinalize(ctx, in)
+		}), "Retry", middleware.After)
 	}
 }

@@ -4,7 +4,7 @@ package dynamo_test
 
 import (
 	"context"
-	"fmt"
+	"crypto/rand"
 	"os"
 	"strconv"
 	"strings"
@@ -39,16 +39,12 @@ func engine(t *testing.T) aws.Config {
 }
 
 // newTables returns names of tables that no other test has.
-func newTables(t *testing.T) dynamo.Tables {
-	t.Helper()
-	run := fmt.Sprintf("%s-%d-", strings.ReplaceAll(t.Name(), "/", "."), time.Now().UnixNano())
-	return tablesNamed(run)
-}
+func newTables() dynamo.Tables { return tablesNamed(rand.Text() + "-") }
 
 // newStore returns a store on new tables.
 func newStore(t *testing.T, cfg aws.Config) *dynamo.Store {
 	t.Helper()
-	return newStoreOn(t, cfg, newTables(t))
+	return newStoreOn(t, cfg, newTables())
 }
 
 func newStoreOn(t *testing.T, cfg aws.Config, tables dynamo.Tables) *dynamo.Store {
@@ -90,7 +86,7 @@ func TestScannerOnDynamoDBLocal(t *testing.T) {
 func TestAuditorOnDynamoDBLocal(t *testing.T) {
 	cfg := engine(t)
 	client := dynamodb.NewFromConfig(cfg)
-	tables := newTables(t)
+	tables := newTables()
 	store := newStoreOn(t, cfg, tables)
 	chattest.Auditor(t, func(t *testing.T) chattest.AuditorUnderTest {
 		return chattest.AuditorUnderTest{

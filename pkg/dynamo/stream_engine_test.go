@@ -20,7 +20,7 @@ import (
 func TestStreamOnDynamoDBLocal(t *testing.T) {
 	chattest.Stream(t, func(t *testing.T) chattest.StreamUnderTest {
 		cfg := engine(t)
-		tables := newTables(t)
+		tables := newTables()
 		store := dynamo.New(cfg, tables)
 		if err := store.CreateTables(t.Context()); err != nil {
 			t.Fatalf("create tables: %v", err)
@@ -33,7 +33,7 @@ func TestStreamOnDynamoDBLocal(t *testing.T) {
 // of Lambda names them.
 func TestReadBatch(t *testing.T) {
 	cfg := engine(t)
-	tables := newTables(t)
+	tables := newTables()
 	store := newStoreOn(t, cfg, tables)
 	id := chat.ChatID{AppToken: token, Number: 1}
 	for n := range int64(5) {

@@ -373,7 +373,8 @@ type logged struct {
 	entry    []byte
 }
 
-// read returns up to most durable entries that were not read before.
+// read returns up to most durable entries that were not read before. What was
+// read before an error is returned without it: the next call meets it.
 func (l *createLog) read(most int) (found []logged, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -383,11 +384,14 @@ func (l *createLog) read(most int) (found []logged, err error) {
 			return found, nil
 		}
 		entries, size, err := s.read(l.reading.offset, s.size, most-len(found))
+		if err == nil && len(entries) == 0 {
+			err = fmt.Errorf("read %s after %d bytes: %w", l.path(s.first), l.reading.offset, errDamaged)
+		}
+		if err != nil && len(found) > 0 {
+			return found, nil
+		}
 		if err != nil {
 			return nil, err
-		}
-		if len(entries) == 0 {
-			return nil, fmt.Errorf("read %s after %d bytes: %w", l.path(s.first), l.reading.offset, errDamaged)
 		}
 		for i, entry := range entries {
 			found = append(found, logged{sequence: l.reading.sequence + uint64(i), entry: entry})

@@ -278,3 +278,26 @@ func TestNumbersOutliveTheLog(t *testing.T) {
 		})
 	}
 }
+
+// TestFatalCreateIsGivenUp: a create that brings the process down from its
+// second delivery on goes to the dead letters in the end.
+func TestFatalCreateIsGivenUp(t *testing.T) {
+	options := embedded.Options{Visibility: 20 * time.Millisecond}
+	dir := t.TempDir()
+	b := open(t, dir, options)
+	send(t, b, newChat(t, b), 1, "fatal")
+	receive(t, b, 1)
+	receive(t, b, 1) // the second delivery: it is in the file now
+	for range chat.MaxReceives {
+		dir = killed(t, dir)
+		b = open(t, dir, options)
+		d, err := b.Queue.Receive(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d) == 0 {
+			return
+		}
+	}
+	t.Error("it is still delivered")
+}

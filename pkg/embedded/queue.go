@@ -95,7 +95,7 @@ func (q *Queue) loadDelivered() (last uint64, err error) {
 		return rows.ForEach(func(key, text []byte) error {
 			e, err := decodeEntry(text)
 			last = max(last, keySequence(key))
-			q.hidden[keySequence(key)] = delivery{receives: e.receives}
+			q.hidden[keySequence(key)] = delivery{receives: e.receives + 1} // the one that it was in the file for
 			return err
 		})
 	})

@@ -57,8 +57,13 @@ func decodeMessage(text []byte) (*chat.Message, error) {
 	return &m, decodeRow(text, &m)
 }
 
-// Read returns up to most changes after the checkpoint. Where there are none
-// it waits for a second at most.
+// readBytes is after how many bytes of rows a Read stops: a batch of the
+// longest messages must fit into memory several times, as rows, as an event
+// and as documents of the index.
+const readBytes = 4 << 20
+
+// Read returns up to most changes after the checkpoint, fewer where they are
+// long. Where there are none it waits for a second at most.
 func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 	changed := s.changed.next()
 	changes, err := s.read(ctx, most)
@@ -75,7 +80,9 @@ func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
-		for key, text := rows.First(); key != nil && len(changes) < most; key, text = rows.Next() {
+		size := 0
+		for key, text := rows.First(); key != nil && len(changes) < most && size < readBytes; key, text = rows.Next() {
+			size += len(text)
 			c, err := decodeChange(keySequence(key), text)
 			if err != nil {
 				return err

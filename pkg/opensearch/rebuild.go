@@ -373,7 +373,10 @@ func (b *Rebuild) Switch(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil // the next rebuild removes it
 	}
-	return b.remove(ctx, b.state.From)
+	if err := b.remove(ctx, b.state.From); !errors.Is(err, chat.ErrUnavailable) {
+		return err
+	}
+	return nil // it is switched, and the next rebuild removes it
 }
 
 // replace puts the new index behind the alias once nothing is missing in it.

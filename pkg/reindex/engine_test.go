@@ -73,7 +73,7 @@ func TestReindexWhileWriting(t *testing.T) {
 		clients.Go(func() error { return c.read(clientCtx, &stopped) })
 	}
 	for kill := range 2 {
-		if result, err := runAndKill(ctx, t, store, index, 2+kill); err == nil {
+		if result, err := runAndKill(ctx, t, store, index, 2-kill); err == nil {
 			t.Errorf("run %d was to be killed and says %+v", kill+1, result)
 		}
 	}

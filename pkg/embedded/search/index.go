@@ -117,11 +117,33 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: index messages: %w", chat.ErrUnavailable, err)
 	}
-	batch, err := x.newer(messages)
-	if err != nil {
-		return fmt.Errorf("%w: compare messages with the index: %w", chat.ErrUnavailable, err)
+	for len(messages) > 0 {
+		n := fitting(messages)
+		batch, err := x.newer(messages[:n])
+		if err != nil {
+			return fmt.Errorf("%w: compare messages with the index: %w", chat.ErrUnavailable, err)
+		}
+		if err := x.write(ctx, batch); err != nil {
+			return err
+		}
+		messages = messages[n:]
 	}
-	return x.write(ctx, batch)
+	return nil
+}
+
+// batchBytes is after how many bytes of bodies a batch ends. The documents of
+// a batch take up to 150 times as much memory, where no two words are the same.
+const batchBytes = 1 << 20
+
+// fitting returns how many of the messages go into one batch, at least one.
+func fitting(messages []chat.Message) int {
+	size := 0
+	for i, m := range messages {
+		if size += len(m.Body); size > batchBytes && i > 0 {
+			return i
+		}
+	}
+	return len(messages)
 }
 
 // newer returns a batch of the messages that the index does not hold in the

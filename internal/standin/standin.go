@@ -87,7 +87,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	status, answer, call := s.serve(r, body)
 	call.Bytes = len(body)
-	s.calls = append(s.calls, call)
+	if firstAttempt(r) {
+		s.calls = append(s.calls, call)
+	}
 	s.mu.Unlock()
 
 	encoded, err := json.Marshal(answer)
@@ -99,6 +101,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodHead {
 		w.Write(encoded)
 	}
+}
+
+// firstAttempt reports whether the SDK asks for the first time. What it asks
+// again because a connection broke is not what an operation costs.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+func firstAttempt(r *http.Request) bool {
+	attempt := r.Header.Get("Amz-Sdk-Request")
+	return attempt == "" || strings.HasPrefix(attempt, "attempt=1;")
 }
 
 func contentType(service string) string {

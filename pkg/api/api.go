@@ -2,14 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"chatapi/pkg/chat"
 
@@ -88,6 +83,11 @@ func New(log *slog.Logger, operations ...Operation) http.Handler {
 	return handler(log, routes)
 }
 
+// A field's name must be written as it is documented. The library knows no
+// other way to say so than a variable of its own; without it a name in other
+// letters passes its check, and encoding/json takes it for the field.
+func init() { huma.ValidateStrictCasing = true }
+
 // config leaves out what huma would serve beside the operations.
 func config() huma.Config {
 	c := huma.DefaultConfig("chatapi", version)
@@ -96,40 +96,6 @@ func config() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.Transformers = []huma.Transformer{toProblem}
 	return c
-}
-
-// jsonFormat refuses what encoding/json would mend in silence, because a
-// message must be stored as it was sent or not at all.
-var jsonFormat = huma.Format{
-	Marshal: func(w io.Writer, v any) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(v)
-	},
-	Unmarshal: func(data []byte, v any) error {
-		if !utf8.Valid(data) {
-			return errors.New("the text is not UTF-8")
-		}
-		err := json.Unmarshal(data, v)
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
-			return unmarshalWhole(data, v)
-		}
-		return err
-	},
-}
-
-// unmarshalWhole reads 5.0 and 5e0 as the whole numbers that they are (JSON
-// Schema, section 6.1.1), which encoding/json does not.
-func unmarshalWhole(data []byte, v any) error {
-	var plain any
-	if err := json.Unmarshal(data, &plain); err != nil {
-		return err
-	}
-	data, err := json.Marshal(plain)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(data, v)
 }
 
 // operation makes an Operation of a function over its decoded input.

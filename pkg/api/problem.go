@@ -170,6 +170,7 @@ var wordings = []struct{ huma, ours string }{
 	{"expected number", "must be a number"},
 	{"expected integer", "must be a whole number"},
 	{"expected length", "must have a length"},
+	{"expected string to be RFC 3339", "must be an RFC 3339"},
 	{"expected string", "must be a string"},
 	{"expected object", "must be an object"},
 	{"expected value to be one of", "must be one of"},
@@ -188,6 +189,9 @@ func badField(e *huma.ErrorDetail) BadField {
 	}
 	if strings.HasSuffix(field, "_number") {
 		message = fmt.Sprintf("must be a whole number from 1 to %d", int64(chat.MaxNumber))
+	}
+	if strings.HasPrefix(message, "invalid date/time") {
+		message = "must be an RFC 3339 date-time"
 	}
 	for _, w := range wordings {
 		if rest, ok := strings.CutPrefix(message, w.huma); ok {

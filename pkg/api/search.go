@@ -27,7 +27,7 @@ type SearchQuery struct {
 	From   time.Time `json:"from,omitzero" query:"from" doc:"Only messages created at this time or later (RFC 3339)" example:"2026-01-01T00:00:00Z"`
 	To     time.Time `json:"to,omitzero" query:"to" doc:"Only messages created before this time (RFC 3339)" example:"2027-01-01T00:00:00Z"`
 	After  int64     `json:"after,omitempty" query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number above this" example:"0"`
-	Before int64     `json:"before,omitempty" query:"before" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number below this"`
+	Before int64     `json:"before,omitempty" query:"before" minimum:"1" maximum:"9007199254740991" doc:"Only messages with a number below this"`
 }
 
 // search returns the search of a chat or, with number 0, of an app: the page

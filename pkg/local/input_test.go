@@ -68,6 +68,13 @@ func TestWrongInput(t *testing.T) {
 		{"edit of a search", request{"PATCH", chat + "/messages/search", `{"body":"a"}`, nil}, 405, "method_not_allowed", ""},
 		{"If-Match without quotes", request{"PATCH", chat, `{"title":"a"}`, http.Header{"If-Match": {"1"}}}, 422, "invalid_field", "If-Match"},
 		{"If-Match of too many", request{"DELETE", chat + "/messages/1", "", http.Header{"If-Match": {strings.Repeat(`"1",`, 20) + `"1"`}}}, 422, "invalid_field", "If-Match"},
+		{"field in other letters", request{"POST", chat + "/messages", `{"body":"a","BODY":"b"}`, nil}, 422, "invalid_field", "BODY"},
+		{"only a field in other letters", request{"POST", "/api/v1/apps", `{"Name":"a"}`, nil}, 422, "invalid_field", "name"},
+		{"half of a surrogate pair", request{"POST", chat + "/messages", `{"body":"a \ud83d b"}`, nil}, 400, "malformed_request", "body"},
+		{"second half of a surrogate pair first", request{"POST", "/api/v1/apps", `{"name":"\ude00\ud83d"}`, nil}, 400, "malformed_request", "body"},
+		{"before 0", request{"GET", chat + "/messages?before=0", "", nil}, 422, "invalid_field", "before"},
+		{"search before 0", request{"POST", chat + "/messages/search", `{"query":"a","before":0}`, nil}, 422, "invalid_field", "before"},
+		{"search of an app from no time", request{"GET", app + "/messages/search?query=a&from=2026", "", nil}, 422, "invalid_field", "from"},
 		{"reader too long", request{"GET", chat + "/readers/" + long(129), "", nil}, 422, "invalid_field", "reader"},
 		{"reader with a slash", request{"GET", chat + "/readers/a%2Fb", "", nil}, 422, "invalid_field", "reader"},
 		{"reader with a control character", request{"PUT", chat + "/readers/a%00", `{"last_read":0}`, nil}, 422, "invalid_field", "reader"},
@@ -180,4 +187,14 @@ func wantProblem(t *testing.T, a answer, status int, code, field string) {
 		}
 	}
 	t.Errorf("no row for field %q: %s", field, a.text)
+}
+
+// TestEscapes: what JSON escapes is stored as the characters that it stands for.
+func TestEscapes(t *testing.T) {
+	s := serve(t, openBackend(t))
+	chat := s.newChat(t, s.newApp(t))
+	a := s.must(t, 201, "POST", chat+"/messages", `{"body":"\ud83d\ude00 \\ud83d \\\\ \u00e9\\"}`)
+	if want := `😀 \ud83d \\ é\`; a.fields["body"] != want {
+		t.Errorf("body %q, want %q", a.fields["body"], want)
+	}
 }

@@ -220,14 +220,16 @@ func TestImportRefuses(t *testing.T) {
 		line string
 		says string
 	}{
-		{"what is no JSON", `{"body":`, "line 3: not a line of this format: unexpected end of JSON input"},
+		{"what is no JSON", `{"body":`, "line 3: not a line of this format: unexpected EOF"},
 		{"what is no object", `"a"`, "line 3: not a line of this format"},
 		{"what is not UTF-8", "{\"chat_number\":1,\"body\":\"\xff\"}", "line 3: not UTF-8"},
 		{"an unknown type", `{"type":"user"}`, `line 3: there is no type "user", only app, chat and message`},
 		{"a chat without a number", `{"type":"chat","title":"x"}`, "line 3: a chat needs a chat_number"},
 		{"a title beyond the limit", `{"type":"chat","chat_number":1,"title":"` + strings.Repeat("x", 201) + `"}`, "line 3: title must have at most 200 characters"},
 		{"a message without a chat", `{"body":"a"}`, "line 3: the message has no chat_number; --chat N"},
-		{"a message without a text", `{"chat_number":1,"text":"a"}`, "line 3: body must have 1 to 16384 bytes"},
+		{"a message without a text", `{"chat_number":1,"sender":"a"}`, "line 3: body must have 1 to 16384 bytes"},
+		{"a field that no line has", `{"body":"a","sendr":"ada"}`, `line 3: not a line of this format: json: unknown field "sendr"`},
+		{"two objects", `{"body":"a"} {"body":"b"}`, "line 3: not a line of this format: there is more after the object"},
 		{"a line beyond the limit", `{"chat_number":1,"body":"` + strings.Repeat("x", 1<<20) + `"}`, "line 3: longer than 1048576 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

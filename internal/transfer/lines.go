@@ -109,12 +109,19 @@ func (s *scanner) next() (Line, int, error) {
 	return Line{}, 0, io.EOF
 }
 
+// parse refuses a field that no line has: it may be a sender that is written
+// wrongly, and would be missing from every message.
 func parse(text []byte) (l Line, err error) {
 	if !utf8.Valid(text) { // encoding/json would put U+FFFD in place of what is not
 		return Line{}, errors.New("not UTF-8")
 	}
-	if err := json.Unmarshal(text, &l); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&l); err != nil {
 		return Line{}, fmt.Errorf("not a line of this format: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return Line{}, errors.New("not a line of this format: there is more after the object")
 	}
 	return l, l.check()
 }

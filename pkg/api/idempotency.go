@@ -3,16 +3,41 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"chatapi/pkg/chat"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // KeyHeader is the header that makes a create safe to repeat.
 type KeyHeader struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer"`
 }
+
+// Resolve returns an error for a header without a key, which a client with an
+// empty variable sends, and for several: both would be taken for a create that
+// is safe to repeat. huma calls it.
+func (h KeyHeader) Resolve(ctx huma.Context) []error {
+	lines := 0
+	ctx.EachHeader(func(name, _ string) {
+		if strings.EqualFold(name, keyHeader) {
+			lines++
+		}
+	})
+	switch {
+	case lines > 1:
+		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: "must be given once"}}
+	case lines == 1 && h.IdempotencyKey == "":
+		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: fmt.Sprintf("must have 1 to %d visible ASCII characters", chat.MaxKey)}}
+	default:
+		return nil
+	}
+}
+
+const keyHeader = "Idempotency-Key"
 
 // claim returns the claim of a request for its key, nil where it has none.
 func (h KeyHeader) claim(parent chat.ChatID, request any, now time.Time) (*chat.Claim, error) {
@@ -35,7 +60,7 @@ func unquote(value string) (string, error) {
 		return value, nil
 	}
 	bad := &chat.InvalidError{Fields: []chat.FieldError{{
-		Field: "Idempotency-Key", Message: `must end with its second double quote; inside, \ stands before each " and \ and nothing else`,
+		Field: keyHeader, Message: `must end with its second double quote; inside, \ stands before each " and \ and nothing else`,
 	}}}
 	var text strings.Builder
 	for i := 0; i < len(quoted); i++ {

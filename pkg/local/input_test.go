@@ -72,6 +72,8 @@ func TestWrongInput(t *testing.T) {
 		{"only a field in other letters", request{"POST", "/api/v1/apps", `{"Name":"a"}`, nil}, 422, "invalid_field", "name"},
 		{"half of a surrogate pair", request{"POST", chat + "/messages", `{"body":"a \ud83d b"}`, nil}, 400, "malformed_request", "body"},
 		{"second half of a surrogate pair first", request{"POST", "/api/v1/apps", `{"name":"\ude00\ud83d"}`, nil}, 400, "malformed_request", "body"},
+		{"Idempotency-Key without a key", request{"POST", app + "/chats", `{}`, http.Header{"Idempotency-Key": {""}}}, 422, "invalid_field", "Idempotency-Key"},
+		{"two Idempotency-Keys", request{"POST", app + "/chats", `{}`, http.Header{"Idempotency-Key": {"k1", "k2"}}}, 422, "invalid_field", "Idempotency-Key"},
 		{"before 0", request{"GET", chat + "/messages?before=0", "", nil}, 422, "invalid_field", "before"},
 		{"search before 0", request{"POST", chat + "/messages/search", `{"query":"a","before":0}`, nil}, 422, "invalid_field", "before"},
 		{"search of an app from no time", request{"GET", app + "/messages/search?query=a&from=2026", "", nil}, 422, "invalid_field", "from"},

@@ -58,7 +58,9 @@ serve_api() {
     --host 127.0.0.1 --port "$SAM_LOCAL_PORT" --warm-containers LAZY
   ready start-api "$SAM_LOCAL_PORT" /health 'HTTP/1.? 200*'
   export CHATAPI_E2E_URL=http://127.0.0.1:$SAM_LOCAL_PORT CHATAPI_E2E_TARGET=sam-local
-  export CHATAPI_E2E_STOP="$here/switch.sh stop" CHATAPI_E2E_START="$here/switch.sh start"
+  if [ "${SAM_LOCAL_OUTAGES:-1}" = 1 ]; then
+    export CHATAPI_E2E_STOP="$here/switch.sh stop" CHATAPI_E2E_START="$here/switch.sh start"
+  fi
 }
 
 # invoke_command makes the command CHATAPI_SAM_INVOKE.

@@ -15,13 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-var client *dynamodb.Client
-
 func main() {
 	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	client = dynamodb.NewFromConfig(cfg)
-	lambda.Start(func(context.Context, json.RawMessage) error { return nil })
+	client := dynamodb.NewFromConfig(cfg)
+	lambda.Start(func(context.Context, json.RawMessage) error {
+		_ = client // a function would call it here
+		return nil
+	})
 }

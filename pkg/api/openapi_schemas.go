@@ -96,7 +96,7 @@ func readerName(s *huma.Schema) {
 // visibleKey is a key of visible characters, in double quotes or not.
 func visibleKey(least int) func(*huma.Schema) {
 	return func(s *huma.Schema) {
-		s.Pattern = fmt.Sprintf(`^("([!#-\[\]-~]|\\["\\]){%d,%d}"|[!#-~][!-~]{%d,%d})?$`, least, chat.MaxKey, least-1, chat.MaxKey-1)
+		s.Pattern = fmt.Sprintf(`^("([!#-\[\]-~]|\\["\\]){%d,%d}"|[!#-~][!-~]{%d,%d})$`, least, chat.MaxKey, least-1, chat.MaxKey-1)
 	}
 }
 

@@ -67,6 +67,7 @@ func TestQueryMatch(t *testing.T) {
 		{"whole word", "hello", "Hello world", chat.Whole, []string{"Hello"}},
 		{"beginning", "hel", "Hello world", chat.Beginning, []string{"Hel"}},
 		{"part", "ell", "Hello world", chat.Part, []string{"ell"}},
+		{"character of several pieces", "1", "a ⑴ b", chat.Whole, []string{"⑴"}},
 		{"one letter", "o", "Hello world", chat.Part, []string{"o", "o"}},
 		{"nothing", "bye", "Hello world", 0, nil},
 		{"all words must match", "hello bye", "Hello world", 0, nil},

@@ -65,6 +65,10 @@ func (f *folded) fold(text string) {
 		start := iter.Pos()
 		segment := iter.Next()
 		from := span{start, iter.Pos()}
+		if from.end == start { // a piece of a character such as ⑴, and not its last
+			_, size := utf8.DecodeRuneInString(text[start:])
+			from.end += size
+		}
 		for len(segment) > 0 {
 			r, size := utf8.DecodeRune(segment)
 			segment = segment[size:]

@@ -50,22 +50,15 @@ func (s *Store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, e
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.AtomicCounters
 func (s *Store) take(ctx context.Context, counter string) (int64, error) {
-	expr, err := expression.NewBuilder().
+	update, err := newUpdate(s.tables.Counters, counterKey(counter), expression.NewBuilder().
 		WithUpdate(expression.Add(expression.Name("value"), expression.Value(1))).
-		WithCondition(expression.AttributeExists(expression.Name("counter"))).
-		Build()
+		WithCondition(expression.AttributeExists(expression.Name("counter"))))
 	if err != nil {
-		return 0, fmt.Errorf("build update of counter: %w", err)
+		return 0, err
 	}
-	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 &s.tables.Counters,
-		Key:                       counterKey(counter),
-		UpdateExpression:          expr.Update(),
-		ConditionExpression:       expr.Condition(),
-		ExpressionAttributeNames:  expr.Names(),
-		ExpressionAttributeValues: expr.Values(),
-		ReturnValues:              types.ReturnValueUpdatedNew,
-	})
+	input := inputOf(update)
+	input.ReturnValues = types.ReturnValueUpdatedNew
+	out, err := s.client.UpdateItem(ctx, input)
 	if conditionFailed(err) {
 		return 0, errNoCounter
 	}

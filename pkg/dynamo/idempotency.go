@@ -93,23 +93,15 @@ func (s *Store) putKey(row keyRow, condition expression.ConditionBuilder) (*type
 // condition is the claim's owner, which stays in the row, so the SDK may ask
 // again where an answer was lost.
 func (s *Store) Record(ctx context.Context, claim chat.Claim) error {
-	expr, err := expression.NewBuilder().
+	update, err := newUpdate(s.tables.Idempotency, keyKey(claim.Key), expression.NewBuilder().
 		WithUpdate(expression.
 			Set(expression.Name("number"), expression.Value(claim.Number)).
 			Remove(expression.Name("leased_until"))).
-		WithCondition(owned(claim)).
-		Build()
+		WithCondition(owned(claim)))
 	if err != nil {
-		return fmt.Errorf("build update of key: %w", err)
+		return fmt.Errorf("record number of key: %w", err)
 	}
-	_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 &s.tables.Idempotency,
-		Key:                       keyKey(claim.Key),
-		UpdateExpression:          expr.Update(),
-		ConditionExpression:       expr.Condition(),
-		ExpressionAttributeNames:  expr.Names(),
-		ExpressionAttributeValues: expr.Values(),
-	})
+	_, err = s.client.UpdateItem(ctx, inputOf(update))
 	switch {
 	case conditionFailed(err):
 		return chat.ErrKeyInUse

@@ -48,27 +48,20 @@ func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark
 // further meanwhile, and returns the one that stands then.
 func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadMark, error) {
 	lastRead := expression.Name("last_read")
-	expr, err := expression.NewBuilder().
+	update, err := newUpdate(s.tables.Readers, readerKey(id, mark.Reader), expression.NewBuilder().
 		WithUpdate(expression.
 			Set(lastRead, expression.Value(mark.LastRead)).
 			Set(expression.Name("updated_at"), expression.Value(timestamp{mark.UpdatedAt}))).
 		WithCondition(expression.Or(
 			expression.AttributeNotExists(lastRead),
 			expression.LessThan(lastRead, expression.Value(mark.LastRead)),
-		)).
-		Build()
+		)))
 	if err != nil {
-		return chat.ReadMark{}, fmt.Errorf("build update of reader: %w", err)
+		return chat.ReadMark{}, err
 	}
-	_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                           &s.tables.Readers,
-		Key:                                 readerKey(id, mark.Reader),
-		UpdateExpression:                    expr.Update(),
-		ConditionExpression:                 expr.Condition(),
-		ExpressionAttributeNames:            expr.Names(),
-		ExpressionAttributeValues:           expr.Values(),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	input := inputOf(update)
+	input.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	_, err = s.client.UpdateItem(ctx, input)
 	var higher *types.ConditionalCheckFailedException
 	if !errors.As(err, &higher) {
 		return mark, err

@@ -225,15 +225,3 @@ func (s *Store) countRows(ctx context.Context, c counted) (rows int64, err error
 		}
 	}
 }
-
-// inputOf returns the update of a row as a call of its own.
-func inputOf(u *types.Update) *dynamodb.UpdateItemInput {
-	return &dynamodb.UpdateItemInput{
-		TableName:                 u.TableName,
-		Key:                       u.Key,
-		UpdateExpression:          u.UpdateExpression,
-		ConditionExpression:       u.ConditionExpression,
-		ExpressionAttributeNames:  u.ExpressionAttributeNames,
-		ExpressionAttributeValues: u.ExpressionAttributeValues,
-	}
-}

@@ -187,3 +187,15 @@ func newUpdate(table string, key item, builder expression.Builder) (*types.Updat
 		ExpressionAttributeValues: expr.Values(),
 	}, nil
 }
+
+// inputOf returns the update of a row as a call of its own.
+func inputOf(u *types.Update) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName:                 u.TableName,
+		Key:                       u.Key,
+		UpdateExpression:          u.UpdateExpression,
+		ConditionExpression:       u.ConditionExpression,
+		ExpressionAttributeNames:  u.ExpressionAttributeNames,
+		ExpressionAttributeValues: u.ExpressionAttributeValues,
+	}
+}

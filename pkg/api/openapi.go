@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -50,7 +51,7 @@ func Document(server string, operations ...Operation) *huma.OpenAPI {
 	d := document{OpenAPI: routes.OpenAPI()}
 	d.Info.Description = description
 	d.Info.License = &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}
-	d.Servers = []*huma.Server{{URL: server, Description: "This service"}}
+	d.Servers = servers(server)
 	d.describeProblems()
 	d.describeSchemas()
 	for _, op := range operations {
@@ -61,6 +62,10 @@ func Document(server string, operations ...Operation) *huma.OpenAPI {
 	d.linkCreates()
 	d.Tags = slices.DeleteFunc(slices.Clone(tags), func(t *huma.Tag) bool { return !d.uses(t.Name) })
 	return d.OpenAPI
+}
+
+func servers(url string) []*huma.Server {
+	return []*huma.Server{{URL: url, Description: "This service"}}
 }
 
 // document is an OpenAPI document in the making.
@@ -145,8 +150,11 @@ func schemaName(t reflect.Type, hint string) string {
 // OpenAPI returns the operations that serve the document of other operations,
 // as JSON and as YAML. They need no engine.
 func OpenAPI(operations ...Operation) []Operation {
+	made := sync.OnceValue(func() *huma.OpenAPI { return Document("/", operations...) })
 	document := func(r *http.Request) *huma.OpenAPI {
-		return Document(cmp.Or(requestOf(r.Context()).prefix, "/"), operations...)
+		d := *made() // requests differ in where they reach the server, and in nothing else
+		d.Servers = servers(cmp.Or(requestOf(r.Context()).prefix, "/"))
+		return &d
 	}
 	return []Operation{
 		Static("openapi", "/openapi.json", func(w http.ResponseWriter, r *http.Request) error {

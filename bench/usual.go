@@ -33,6 +33,9 @@ func measureUsual(ctx context.Context, s settings, r *report) error {
 	}
 	defer u.remove()
 	server := u.servers[len(u.servers)-1]
+	if err := createUsualChat(ctx, server.addr); err != nil {
+		return err
+	}
 	before := cpu(u.servers...)
 	got, err := load(ctx, server.addr, s.connections, s.duration, func(n int64) request {
 		return post("/chats/1/messages", r.texts.message(n), http.StatusCreated)
@@ -54,6 +57,22 @@ func measureUsual(ctx context.Context, s settings, r *report) error {
 	got.cpu, got.memory = perRequest(cpu(u.servers...)-before, got.requests), memory(u.servers...)
 	r.add(usualCreates, got)
 	return err
+}
+
+func createUsualChat(ctx context.Context, addr string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+addr+"/chats/1", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("create the usual stack's chat: status %d", answer.StatusCode)
+	}
+	return nil
 }
 
 // countUsual returns how many messages are stored.

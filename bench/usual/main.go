@@ -65,6 +65,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer q.close()
+	rows.db.SetMaxIdleConns(s.connections)
 	numbers := redis.NewClient(&redis.Options{Addr: s.redis, PoolSize: s.connections})
 	defer numbers.Close()
 	deliveries, err := q.consume()
@@ -95,15 +96,33 @@ type api struct {
 
 func handler(a api) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /chats/{chat}", a.createChat)
 	mux.HandleFunc("POST /chats/{chat}/messages", a.create)
 	mux.HandleFunc("GET /count", a.count)
 	return mux
 }
 
+// createChat stores a chat, so that messages to it are taken.
+func (a api) createChat(w http.ResponseWriter, r *http.Request) {
+	if err := a.rows.createChat(r.Context(), r.PathValue("chat")); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	}
+}
+
+// create takes a message to a chat that is stored: it asks the table, as
+// services do that must refuse a message to no chat.
 func (a api) create(w http.ResponseWriter, r *http.Request) {
 	m := message{Chat: r.PathValue("chat"), CreatedAt: time.Now().UTC()}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&m); err != nil || !valid(m) {
 		http.Error(w, "bad message", http.StatusUnprocessableEntity)
+		return
+	}
+	switch found, err := a.rows.hasChat(r.Context(), m.Chat); {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	case !found:
+		http.Error(w, "no such chat", http.StatusNotFound)
 		return
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -42,6 +43,16 @@ func openRows(ctx context.Context, dataSource string) (*rows, error) {
 	return r, nil
 }
 
+func (r *rows) createChat(ctx context.Context, number string) error {
+	_, err := r.db.ExecContext(ctx, "INSERT IGNORE INTO usual.chats (number, message_count) VALUES (?, 0)", number)
+	return err
+}
+
+func (r *rows) hasChat(ctx context.Context, number string) (found bool, err error) {
+	err = r.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM usual.chats WHERE number = ?)", number).Scan(&found)
+	return found, err
+}
+
 func (r *rows) count(ctx context.Context) (n int64, err error) {
 	err = r.db.QueryRowContext(ctx, "SELECT COALESCE(SUM(message_count), 0) FROM usual.chats").Scan(&n)
 	return n, err
@@ -66,26 +77,26 @@ func work(ctx context.Context, r *rows, deliveries <-chan amqp.Delivery) error {
 	}
 }
 
-// gather waits for a delivery and takes those that are there already with it.
+// linger is how long a batch waits to be filled. The client hands deliveries
+// on one by one, so without a wait nearly each would be stored alone.
+const linger = 5 * time.Millisecond
+
+// gather waits for a delivery and takes those that come soon with it.
 func gather(ctx context.Context, deliveries <-chan amqp.Delivery) (batch []amqp.Delivery) {
-	select {
-	case <-ctx.Done():
-		return nil
-	case d, ok := <-deliveries:
-		if !ok {
-			return nil
-		}
-		batch = append(batch, d)
-	}
+	var full <-chan time.Time
 	for len(batch) < maxBatch {
 		select {
+		case <-ctx.Done():
+			return batch
+		case <-full:
+			return batch
 		case d, ok := <-deliveries:
 			if !ok {
 				return batch
 			}
-			batch = append(batch, d)
-		default:
-			return batch
+			if batch = append(batch, d); full == nil {
+				full = time.After(linger)
+			}
 		}
 	}
 	return batch
@@ -113,14 +124,10 @@ func (r *rows) store(ctx context.Context, batch []amqp.Delivery) error {
 	if _, err := tx.ExecContext(ctx, insert, values...); err != nil {
 		return err
 	}
-	add := make([]any, 0, 2*len(counts))
 	for chat, n := range counts {
-		add = append(add, chat, n)
-	}
-	count := "INSERT INTO usual.chats (number, message_count) VALUES (?, ?)" + strings.Repeat(", (?, ?)", len(counts)-1) +
-		" ON DUPLICATE KEY UPDATE message_count = message_count + VALUES(message_count)"
-	if _, err := tx.ExecContext(ctx, count, add...); err != nil {
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE usual.chats SET message_count = message_count + ? WHERE number = ?", n, chat); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }

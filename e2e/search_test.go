@@ -114,10 +114,10 @@ func (s *suite) searchedChat(ctx context.Context) (chat string, err error) {
 		return "", err
 	}
 	for _, m := range searched[1:] {
+		time.Sleep(2 * time.Millisecond) // times have milliseconds, by which filters and searches of an app go
 		if _, err := s.create(ctx, messagesOf(chat), object("body", m.body+" kiwi", "sender", m.sender)); err != nil {
 			return "", err
 		}
-		time.Sleep(2 * time.Millisecond) // times have milliseconds, and filters compare them
 	}
 	if err := s.searchable(ctx, other, "kiwi", 1); err != nil {
 		return "", err

@@ -80,12 +80,12 @@ func serveMain(ctx context.Context, args []string) error {
 		return err
 	}
 	defer listener.Close()
-	backend, closeBackend, err := openBackend(ctx, r, *data, faults)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	backend, closeBackend, err := openBackend(ctx, r, *data, log, faults)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("serves http://%s\n", listener.Addr())
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	return errors.Join(local.Serve(ctx, log, listener, faulty(backend, faults)), closeBackend())
 }
 
@@ -113,12 +113,12 @@ func faulty(b local.Backend, faults *inject.Injector) local.Backend {
 	return b
 }
 
-func openBackend(ctx context.Context, r row, data string, faults *inject.Injector) (local.Backend, func() error, error) {
+func openBackend(ctx context.Context, r row, data string, log *slog.Logger, faults *inject.Injector) (local.Backend, func() error, error) {
 	if r.engines {
 		b, err := openEngines(ctx, faults)
 		return b, func() error { return nil }, err
 	}
-	b, err := embedded.Open(data, embedded.Options{Visibility: visibility})
+	b, err := embedded.Open(data, embedded.Options{Visibility: visibility, Log: log})
 	if err != nil {
 		return local.Backend{}, nil, err
 	}

@@ -79,7 +79,7 @@ func openEngines(cmd *cobra.Command, f backendFlags, log *slog.Logger) (*engines
 }
 
 func openFolder(data string, log *slog.Logger) (*engines, error) {
-	b, err := embedded.Open(data, embedded.Options{Existing: true})
+	b, err := embedded.Open(data, embedded.Options{Existing: true, Log: log})
 	if err != nil {
 		return nil, stopServer(err)
 	}

@@ -64,12 +64,13 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 		return err
 	}
 	defer listener.Close()
-	backend, err := embedded.Open(data, embedded.Options{})
+	log := newLog(stderr)
+	backend, err := embedded.Open(data, embedded.Options{Log: log})
 	if err != nil {
 		return err
 	}
 	announce(stdout, listener, "with its data in "+data)
-	err = local.Serve(ctx, newLog(stderr), listener, local.Backend{
+	err = local.Serve(ctx, log, listener, local.Backend{
 		Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
 		Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
 	})

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -22,6 +23,7 @@ const DefaultVisibility = 30 * time.Second
 type Options struct {
 	Visibility time.Duration // of deliveries; 0 is DefaultVisibility
 	Existing   bool          // refuse to make a folder: ErrMissing
+	Log        *slog.Logger  // of damage that is found; nil is none
 }
 
 // Backend is the ports over one data folder.
@@ -46,6 +48,9 @@ type Backend struct {
 func Open(dir string, options Options) (*Backend, error) {
 	if options.Visibility == 0 {
 		options.Visibility = DefaultVisibility
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
 	}
 	if options.Existing {
 		if err := mustExist(dir); err != nil {
@@ -73,13 +78,13 @@ func Open(dir string, options Options) (*Backend, error) {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
 	b := &Backend{Index: index, db: db, committer: newCommitter(db)}
-	if b.Queue, err = openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options.Visibility); err != nil {
+	if b.Queue, err = openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options); err != nil {
 		b.committer.close()
 		return nil, errors.Join(fmt.Errorf("open creates in %s: %w", dir, err), index.Close(), db.Close())
 	}
 	numbers := newNumbers(db)
 	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
-	b.Stream = &Stream{db: db, commit: b.committer.commit, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
+	b.Stream = &Stream{db: db, commit: b.committer.commit, log: options.Log, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
 	b.Idempotency = newIdempotency(db, b.committer.commit, numbers)
 	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
 	return b, nil

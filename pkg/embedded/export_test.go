@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 
 	"chatapi/pkg/chat"
 
@@ -50,4 +51,20 @@ func (s *Store) RemoveCounter(ctx context.Context, id chat.ChatID) error {
 	defer shard.mu.Unlock()
 	delete(shard.counters, id)
 	return s.commit(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(bucketCounters).Delete(counterKey(id)) })
+}
+
+// CutRows cuts all rows of a bucket off after some bytes, as a broken disk may.
+func (b *Backend) CutRows(bucket string, after int) error {
+	return b.db.Update(func(tx *bbolt.Tx) error {
+		rows := tx.Bucket([]byte(bucket))
+		cut := map[string][]byte{}
+		err := rows.ForEach(func(key, text []byte) error {
+			cut[string(key)] = append([]byte(nil), text[:after]...)
+			return nil
+		})
+		for key, text := range cut {
+			err = errors.Join(err, rows.Put([]byte(key), text))
+		}
+		return err
+	})
 }

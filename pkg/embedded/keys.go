@@ -21,13 +21,15 @@ var (
 	bucketKeys        = []byte("keys")         // chat.IdempotencyKey.String → its create
 	bucketExpiries    = []byte("expiries")     // second, chat.IdempotencyKey.String → nothing
 	bucketCreates     = []byte("creates")      // sequence → entry of the queue
+	bucketBuried      = []byte("buried")       // sequence → nothing: entry of the log that is a dead letter
+	bucketSalvaged    = []byte("salvaged")     // sequence, offset → nothing: place in the log whose rest was kept elsewhere
 	bucketChanges     = []byte("changes")      // sequence → change of a message
 	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
 	bucketRebuild     = []byte("rebuild")      // while the index is built again: the last change that it takes
 
 	buckets = [][]byte{
 		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketKeys, bucketExpiries,
-		bucketCreates, bucketChanges, bucketDeadLetters, bucketRebuild,
+		bucketCreates, bucketBuried, bucketSalvaged, bucketChanges, bucketDeadLetters, bucketRebuild,
 	}
 )
 

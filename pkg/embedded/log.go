@@ -25,21 +25,24 @@ import (
 // and its CRC-32C, four bytes each, big-endian, and the entry. A file is named
 // by the sequence number of its first entry, and is removed once all of its
 // entries are consumed; what was consumed is not written down, so after a
-// crash the entries of the files that are left are read again.
+// crash the entries of the files that are left are read again. What follows
+// damage in a file is kept elsewhere and cut off, see setAside.
 type createLog struct {
 	dir     string
+	keep    keep
 	waiting chan *appending
 	closing chan struct{}
 	stopped sync.WaitGroup
 
 	// Of the one goroutine that writes.
-	next   uint64 // sequence number
-	broken error  // the file could not be brought back to what is durable
+	next   uint64   // sequence number
+	torn   *segment // it could not be brought back to what is durable
 	buffer []byte
 
 	mu       sync.Mutex // for what follows, never held over a disk write
 	segments []*segment // oldest first
 	active   *segment   // the last one, while it takes appends
+	writing  *segment   // it has a write under way
 	reading  position
 }
 
@@ -68,7 +71,9 @@ const (
 	recordHead  = 8       // bytes
 	segmentSize = 8 << 20 // bytes after which a new file begins
 	readAtOnce  = 1 << 20 // bytes, or one entry
-	// maxEntry bounds an entry, so that a damaged length is recognized.
+	// minEntry and maxEntry bound an entry, so that a damaged length is
+	// recognized.
+	minEntry = entryHead
 	maxEntry = 1 << 20
 )
 
@@ -86,17 +91,29 @@ func seal(record []byte) []byte {
 	return record
 }
 
+// keep makes durable what was found from a place on. It may be called again
+// with the same.
+type keep func(from place, found salvaged) error
+
+// place is a record in a file.
+type place struct {
+	file   string
+	first  uint64 // sequence number that the file begins with
+	offset int64  // in bytes
+}
+
 // openLog opens the log in a folder, which it makes where there is none, and
 // calls visit with each entry in it. Sequence numbers go on above last. A torn
-// record at the very end was never acknowledged and is cut off.
-func openLog(dir string, last uint64, visit func(sequence uint64, entry []byte) error) (*createLog, error) {
+// record at the very end was never acknowledged and is cut off; what is damaged
+// and the entries behind it are handed to keep before.
+func openLog(dir string, last uint64, visit func(sequence uint64, entry []byte) error, keep keep) (*createLog, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	if err := syncFolder(filepath.Dir(dir)); err != nil {
 		return nil, err
 	}
-	l := &createLog{dir: dir, next: last + 1, waiting: make(chan *appending, maxGroup), closing: make(chan struct{})}
+	l := &createLog{dir: dir, keep: keep, next: last + 1, waiting: make(chan *appending, maxGroup), closing: make(chan struct{})}
 	if err := l.recover(visit); err != nil {
 		return nil, errors.Join(err, l.closeFiles())
 	}
@@ -110,10 +127,7 @@ func (l *createLog) recover(visit func(sequence uint64, entry []byte) error) err
 		return err
 	}
 	for i, first := range firsts {
-		s, err := l.openSegment(first, visit)
-		if err == nil && s.torn() {
-			err = s.cut(i == len(firsts)-1)
-		}
+		s, err := l.openSegment(first, i == len(firsts)-1, visit)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", l.path(first), err)
 		}
@@ -151,32 +165,62 @@ func (l *createLog) path(first uint64) string {
 	return filepath.Join(l.dir, fmt.Sprintf("%020d.log", first))
 }
 
-func (l *createLog) openSegment(first uint64, visit func(sequence uint64, entry []byte) error) (*segment, error) {
+func (l *createLog) openSegment(first uint64, last bool, visit func(sequence uint64, entry []byte) error) (*segment, error) {
 	file, err := os.OpenFile(l.path(first), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	s := &segment{file: file, first: first}
 	length, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = s.visit(length, visit)
+	}
+	if err == nil && s.size < length {
+		err = l.mend(s, length, last)
+	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	return s, nil
+}
+
+// visit calls visit with the whole entries that a file of some length begins
+// with, and counts them.
+func (s *segment) visit(length int64, visit func(sequence uint64, entry []byte) error) error {
 	for {
 		entries, read, err := s.read(s.size, length, maxGroup)
-		if err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
-		if len(entries) == 0 {
-			return s, nil
+		if err != nil || len(entries) == 0 {
+			return err
 		}
 		for i, entry := range entries {
-			if err := visit(first+s.entries+uint64(i), entry); err != nil {
-				return nil, errors.Join(err, file.Close())
+			if err := visit(s.first+s.entries+uint64(i), entry); err != nil {
+				return err
 			}
 		}
 		s.entries += uint64(len(entries))
 		s.size += read
 	}
+}
+
+// mend cuts off what follows the whole entries of a file. Only the last file
+// can end with what was never acknowledged: all else is kept before.
+func (l *createLog) mend(s *segment, length int64, last bool) error {
+	found, err := s.salvage(s.size, length)
+	if err != nil {
+		return err
+	}
+	if err := l.keep(place{l.path(s.first), s.first, s.size}, found.withTail(last)); err != nil {
+		return err
+	}
+	return s.cut()
+}
+
+func (s *segment) salvage(offset, end int64) (salvaged, error) {
+	text := make([]byte, end-offset)
+	if _, err := s.file.ReadAt(text, offset); err != nil {
+		return salvaged{}, err
+	}
+	return salvage(text), nil
 }
 
 // read returns up to most whole entries from offset on, and the bytes of their
@@ -194,17 +238,28 @@ func (s *segment) read(offset, end int64, most int) (entries [][]byte, size int6
 		}
 	}
 	for len(entries) < most {
-		length := recordLength(text)
-		if length == 0 || length > int64(len(text)) {
+		entry := firstEntry(text)
+		if entry == nil {
 			break
 		}
-		entry := text[recordHead:length:length]
-		if crc32.Checksum(entry, castagnoli) != binary.BigEndian.Uint32(text[4:]) {
-			break
-		}
+		length := recordHead + int64(len(entry))
 		entries, size, text = append(entries, entry), size+length, text[length:]
 	}
 	return entries, size, nil
+}
+
+// firstEntry returns the entry of the record that a text begins with, or nil
+// where that is none or not a whole one.
+func firstEntry(text []byte) []byte {
+	length := recordLength(text)
+	if length == 0 || length > int64(len(text)) {
+		return nil
+	}
+	entry := text[recordHead:length:length]
+	if crc32.Checksum(entry, castagnoli) != binary.BigEndian.Uint32(text[4:]) {
+		return nil
+	}
+	return entry
 }
 
 // recordLength returns the length of the record that a text begins with, or 0
@@ -214,27 +269,17 @@ func recordLength(text []byte) int64 {
 		return 0
 	}
 	length := binary.BigEndian.Uint32(text)
-	if length == 0 || length > maxEntry {
+	if length < minEntry || length > maxEntry {
 		return 0
 	}
 	return recordHead + int64(length)
 }
 
-// torn reports whether there is more in the file than its whole entries.
-func (s *segment) torn() bool {
-	info, err := s.file.Stat()
-	return err != nil || info.Size() != s.size
-}
-
 // errDamaged: an entry that was durable cannot be read.
 var errDamaged = errors.New("the file is damaged")
 
-// cut removes what follows the whole entries of the last segment. In another
-// one nothing can follow.
-func (s *segment) cut(last bool) error {
-	if !last {
-		return fmt.Errorf("after %d bytes: %w", s.size, errDamaged)
-	}
+// cut removes what follows the entries of a segment.
+func (s *segment) cut() error {
 	if err := s.file.Truncate(s.size); err != nil {
 		return err
 	}
@@ -326,6 +371,7 @@ func (l *createLog) write(group []*appending) error {
 	l.next += uint64(len(group))
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.writing = nil
 	s.entries += uint64(len(group))
 	s.size += int64(len(l.buffer))
 	return nil
@@ -333,11 +379,11 @@ func (l *createLog) write(group []*appending) error {
 
 // segmentToWrite returns the segment that takes the next group.
 func (l *createLog) segmentToWrite() (*segment, error) {
-	if l.broken != nil {
-		return nil, l.broken
+	if err := l.cutTorn(); err != nil {
+		return nil, err
 	}
-	if l.active != nil && l.active.size < segmentSize {
-		return l.active, nil
+	if s := l.takeActive(); s != nil {
+		return s, nil
 	}
 	file, err := os.OpenFile(l.path(l.next), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
@@ -350,21 +396,47 @@ func (l *createLog) segmentToWrite() (*segment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.segments = append(l.segments, s)
-	l.active = s
+	l.active, l.writing = s, s
 	l.removeConsumed() // the one that was active may be consumed
 	return s, nil
 }
 
-// abandon ends a segment after a write that failed: what the disk has of it is
-// unknown, so it is cut off, and the next group goes to a new file. Where it
-// cannot be cut off nothing is written any more, because only the last file
-// may end with a torn record.
-func (l *createLog) abandon(s *segment) {
-	l.broken = s.cut(true)
+// takeActive begins a write to the active segment, and returns nil where that
+// is full or there is none.
+func (l *createLog) takeActive() *segment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.active = nil
+	if l.active == nil || l.active.size >= segmentSize {
+		return nil
+	}
+	l.writing = l.active
+	return l.active
+}
+
+// abandon ends a segment after a write that failed: what the disk has of it is
+// unknown, so it is cut off, and the next group goes to a new file. Where it
+// cannot be cut off nothing is written before it can, because only the last
+// file may end with a torn record.
+func (l *createLog) abandon(s *segment) {
+	l.mu.Lock()
+	l.active, l.writing, l.torn = nil, nil, s
+	l.mu.Unlock()
+	_ = l.cutTorn() // the next write tries again, and says why it fails
+}
+
+// cutTorn cuts a torn record off, where there is one.
+func (l *createLog) cutTorn() error {
+	if l.torn == nil {
+		return nil
+	}
+	if err := l.torn.cut(); err != nil {
+		return fmt.Errorf("cut off a write that failed: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.torn = nil
 	l.removeConsumed()
+	return nil
 }
 
 // logged is an entry of the log.
@@ -402,6 +474,67 @@ func (l *createLog) read(most int) (found []logged, err error) {
 	return found, nil
 }
 
+// setAside hands what cannot be read of the segment that read has come to, and
+// the entries behind it, to keep, and cuts them off. Reading goes on with the
+// next segment.
+func (l *createLog) setAside() error {
+	s, offset, err := l.retire()
+	if s == nil || err != nil {
+		return err
+	}
+	found, err := s.salvage(offset, s.size)
+	if err == nil {
+		err = l.keep(place{l.path(s.first), s.first, offset}, found.withTail(false))
+	}
+	if err != nil {
+		return fmt.Errorf("set aside what is damaged in %s: %w", l.path(s.first), err)
+	}
+	unread := l.skipRest(s, offset)
+	_ = s.cut() // where it fails: what is kept is not kept again when the file is opened
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.consumed += unread
+	l.removeConsumed()
+	return nil
+}
+
+// skipRest lets reading go on behind a segment, and ends that at an offset. It
+// returns how many entries were not read.
+func (l *createLog) skipRest(s *segment, offset int64) (unread uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unread = s.first + s.entries - l.reading.sequence
+	s.size, l.reading = offset, position{sequence: s.first + s.entries}
+	return unread
+}
+
+// retire ends the appends to the segment that read has come to. It fails while
+// a write to it is under way.
+func (l *createLog) retire() (s *segment, offset int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s = l.segmentToRead()
+	if s == nil {
+		return nil, 0, nil
+	}
+	if s == l.writing || s == l.torn {
+		return nil, 0, fmt.Errorf("%s is being written: %w", l.path(s.first), errDamaged)
+	}
+	if s == l.active {
+		l.active = nil
+	}
+	return s, l.reading.offset, nil
+}
+
+// holds reports whether an entry is in a file of the log.
+func (l *createLog) holds(sequence uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.segments, func(s *segment) bool {
+		return s.first <= sequence && sequence < s.first+s.entries
+	})
+}
+
 // segmentToRead returns the segment of the first entry that was not read yet,
 // or nil where all were.
 func (l *createLog) segmentToRead() *segment {
@@ -437,7 +570,7 @@ func (l *createLog) consume(sequence uint64) {
 // after a restart, which changes nothing.
 func (l *createLog) removeConsumed() {
 	l.segments = slices.DeleteFunc(l.segments, func(s *segment) bool {
-		if s == l.active || s.consumed < s.entries {
+		if s == l.active || s == l.torn || s.consumed < s.entries {
 			return false
 		}
 		_ = errors.Join(s.file.Close(), os.Remove(l.path(s.first)))

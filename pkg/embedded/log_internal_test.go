@@ -1,14 +1,18 @@
 package embedded
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"testing"
+
+	"chatapi/pkg/chat"
 )
 
 // TestReadKeepsWhatItReadBeforeAnError: what a failing read has passed by is
 // not lost until the next start.
 func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
-	l, err := openLog(t.TempDir(), 0, func(uint64, []byte) error { return nil })
+	l, err := openLog(t.TempDir(), 0, func(uint64, []byte) error { return nil }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,11 +22,11 @@ func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	add("first")
+	add("the first entry")
 	l.mu.Lock()
 	l.active = nil // as when the file is full: the next record goes to another
 	l.mu.Unlock()
-	add("second")
+	add("the second entry")
 	second := l.segments[1]
 	if err := second.file.Close(); err != nil { // no read of it succeeds …
 		t.Fatal(err)
@@ -40,6 +44,55 @@ func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
 	found, err = l.read(10)
 	if len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the second and none", len(found), err)
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWritesGoOnOnceTheDiskWorks: a write that failed and cannot be cut off
+// holds up others only until it can.
+func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
+	l, err := openLog(t.TempDir(), 0, func(uint64, []byte) error { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(text string) error {
+		return l.append(t.Context(), seal(append(newRecord(len(text)), text...)))
+	}
+	if err := add("the first entry"); err != nil {
+		t.Fatal(err)
+	}
+	s := l.segments[0]
+	works := s.file
+	if s.file, err = os.Open(l.path(s.first)); err != nil { // which can neither be written nor cut …
+		t.Fatal(err)
+	}
+	if _, err := works.WriteAt([]byte("half of a record"), s.size); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := add("refused entry"); !errors.Is(err, chat.ErrUnavailable) {
+			t.Errorf("error %v, want %v", err, chat.ErrUnavailable)
+		}
+	}
+	if found, err := l.read(10); len(found) != 1 || err != nil {
+		t.Errorf("%d entries, error %v, want the first", len(found), err)
+	}
+	l.consume(1) // the file stays while it is torn
+	if err := s.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.file = works // … until it can
+	if err := add("the second entry"); err != nil {
+		t.Fatal(err)
+	}
+	found, err := l.read(10)
+	if len(found) != 1 || err != nil || string(found[0].entry) != "the second entry" {
+		t.Errorf("%v, error %v, want the second entry", found, err)
+	}
+	if _, err := os.Stat(l.path(s.first)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file whose entries are consumed is left, error %v", err)
 	}
 	if err := l.close(); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,19 +20,24 @@ import (
 
 // Queue is the port to the queue of creates, both ends. A create is in the log
 // until it is dealt with, or until its first delivery is over: then it moves
-// to the file, under the same sequence number, which counts its deliveries. So
-// after a crash what is left in the log is delivered as for the first time.
-// Which entries are hidden is not durable: after a restart all are delivered
-// again.
+// to the file, under the same sequence number, which counts its deliveries.
+// What is left in the log after a crash may have been delivered, and counts as
+// such: it moves to the file as well before it is delivered. So a create that
+// ends the process at each delivery is a dead letter after MaxReceives of them,
+// and a first delivery costs no write. Which entries are hidden is not durable:
+// after a restart all are delivered again.
 type Queue struct {
 	db         *bbolt.DB
 	commit     commit
 	log        *createLog
+	logger     *slog.Logger
 	visibility time.Duration
 	sent       *signal
+	replays    uint64 // entries of the log below it are of an earlier process
 
 	mu     sync.Mutex
 	hidden map[uint64]delivery // delivered and not deleted, by sequence number
+	moved  map[uint64]struct{} // left the log before a crash, and not read there again yet
 }
 
 var (
@@ -70,36 +79,105 @@ func decodeEntry(text []byte) (entry, error) {
 // openQueue opens the queue with its log in a folder. The numbers that creates
 // in the log carry are durable there alone until they are stored, so it raises
 // the counters to them before any number is given out.
-func openQueue(dir string, db *bbolt.DB, commit commit, visibility time.Duration) (*Queue, error) {
-	q := &Queue{db: db, commit: commit, visibility: visibility, sent: newSignal(), hidden: map[uint64]delivery{}}
+func openQueue(dir string, db *bbolt.DB, commit commit, options Options) (*Queue, error) {
+	q := &Queue{db: db, commit: commit, logger: options.Log, visibility: options.Visibility, sent: newSignal(), hidden: map[uint64]delivery{}, moved: map[uint64]struct{}{}}
 	last, err := q.loadDelivered()
 	if err != nil {
 		return nil, err
 	}
 	carried := carriedNumbers{}
-	if q.log, err = openLog(dir, last, carried.add); err != nil {
+	if q.log, err = openLog(dir, last, carried.add, q.keep); err != nil {
 		return nil, err
 	}
-	if err := db.Update(carried.raise); err != nil {
+	q.replays = q.log.next
+	err = db.Update(func(tx *bbolt.Tx) error { return errors.Join(carried.raise(tx), q.forgetMarks(tx)) })
+	if err != nil {
 		return nil, errors.Join(err, q.log.close())
 	}
 	return q, nil
 }
 
 // loadDelivered hides the entries of the bucket for no time at all, which makes
-// them due, and returns the last sequence number of the bucket.
+// them due, and returns the last sequence number that the log has given out. An
+// entry that cannot be decoded becomes a dead letter.
 func (q *Queue) loadDelivered() (last uint64, err error) {
+	var damaged []uint64
 	err = q.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketCreates)
 		last = rows.Sequence()
-		return rows.ForEach(func(key, text []byte) error {
-			e, err := decodeEntry(text)
-			last = max(last, keySequence(key))
-			q.hidden[keySequence(key)] = delivery{receives: e.receives + 1} // the one that it was in the file for
+		note := func(key, _ []byte) error {
+			if sequence := keySequence(key); sequence < salvagedKey {
+				last = max(last, sequence)
+				q.moved[sequence] = struct{}{}
+			}
+			return nil
+		}
+		if err := errors.Join(tx.Bucket(bucketBuried).ForEach(note), rows.ForEach(note)); err != nil {
 			return err
+		}
+		return rows.ForEach(func(key, text []byte) error {
+			sequence := keySequence(key)
+			e, err := decodeEntry(text)
+			if err != nil {
+				damaged = append(damaged, sequence)
+				return nil
+			}
+			q.hidden[sequence] = delivery{receives: e.receives + 1} // the one that it was in the file for
+			return nil
 		})
 	})
+	if err == nil && len(damaged) > 0 {
+		err = q.db.Update(func(tx *bbolt.Tx) error { return q.buryDamaged(tx, damaged) })
+	}
 	return last, err
+}
+
+// buryDamaged moves entries of the bucket that cannot be decoded to the dead
+// letters.
+func (q *Queue) buryDamaged(tx *bbolt.Tx, damaged []uint64) error {
+	rows := tx.Bucket(bucketCreates)
+	for _, sequence := range damaged {
+		key := sequenceKey(sequence)
+		q.logger.Error("a create is damaged: it is a dead letter now", "sequence", sequence)
+		err := buryDamaged(tx, SourceCreates, "the entry of the create is cut off", rows.Get(key))
+		if err := errors.Join(err, markBuried(tx, sequence), rows.Delete(key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markBuried notes that an entry of the log is a dead letter, because after a
+// crash it is read there again.
+func markBuried(tx *bbolt.Tx, sequence uint64) error {
+	if sequence >= salvagedKey {
+		return nil // it is not in the log
+	}
+	return tx.Bucket(bucketBuried).Put(sequenceKey(sequence), nil)
+}
+
+// forgetMarks forgets what is known of entries and places that are not in the
+// log any more.
+func (q *Queue) forgetMarks(tx *bbolt.Tx) error {
+	marks := tx.Bucket(bucketBuried)
+	var gone [][]byte
+	err := marks.ForEach(func(key, _ []byte) error {
+		if !q.log.holds(keySequence(key)) {
+			gone = append(gone, key)
+		}
+		return nil
+	})
+	for _, key := range gone {
+		err = errors.Join(err, marks.Delete(key))
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.DeleteBucket(bucketSalvaged); err != nil {
+		return err
+	}
+	_, err = tx.CreateBucket(bucketSalvaged)
+	return err
 }
 
 // carriedNumbers holds the highest number of each counter that creates in the
@@ -174,36 +252,67 @@ func (q *Queue) receive(ctx context.Context, most int) ([]chat.Delivery, error) 
 	if err := alive(ctx); err != nil {
 		return nil, err
 	}
-	again, err := q.redeliver(ctx, most)
-	if err != nil {
-		return nil, err
+	for {
+		again, err := q.redeliver(ctx, most)
+		if len(again) > 0 || err != nil {
+			return again, err
+		}
+		fresh, replayed, err := q.deliver(most)
+		if !replayed || len(fresh) > 0 || err != nil {
+			return fresh, err
+		}
 	}
-	fresh, err := q.deliver(most - len(again))
-	return append(again, fresh...), err
 }
 
-// deliver returns entries that were not delivered before, and hides them.
-func (q *Queue) deliver(most int) (found []chat.Delivery, err error) {
+// deliver returns entries that were not delivered before, and hides them. It
+// makes those due that an earlier process may have delivered, and reports
+// whether it has met such.
+func (q *Queue) deliver(most int) (found []chat.Delivery, replayed bool, err error) {
+	entries, err := q.read(most)
+	if err != nil {
+		return nil, false, err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	entries, err := q.log.read(most)
-	if err != nil {
-		return nil, err
-	}
 	until := time.Now().Add(q.visibility)
 	for _, l := range entries {
-		if _, moved := q.hidden[l.sequence]; moved { // before a crash
-			q.log.consume(l.sequence)
+		if l.sequence < q.replays {
+			replayed = true
+			q.replay(l)
 			continue
 		}
 		e, err := decodeEntry(l.entry)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		q.hidden[l.sequence] = delivery{until: until, receives: 1, text: l.entry}
 		found = append(found, e.delivery(l.sequence, 1))
 	}
-	return found, nil
+	return found, replayed, nil
+}
+
+// replay makes an entry of an earlier process due, unless it has left the log.
+func (q *Queue) replay(l logged) {
+	if _, moved := q.moved[l.sequence]; moved {
+		delete(q.moved, l.sequence)
+		q.log.consume(l.sequence)
+		return
+	}
+	q.hidden[l.sequence] = delivery{receives: 1, text: l.entry}
+}
+
+// read reads from the log. What is damaged there is set aside, and holds up
+// nothing.
+func (q *Queue) read(most int) ([]logged, error) {
+	entries, err := q.log.read(most)
+	if !errors.Is(err, errDamaged) {
+		return entries, err
+	}
+	if err := q.log.setAside(); err != nil {
+		return nil, err
+	}
+	q.sent.send() // what was behind it is due
+	return nil, nil
 }
 
 func (e entry) delivery(sequence uint64, receives int) chat.Delivery {
@@ -240,7 +349,7 @@ func (q *Queue) deliverAgain(due map[uint64]delivery) (found []chat.Delivery, er
 	defer q.mu.Unlock()
 	until := time.Now().Add(q.visibility)
 	err = q.db.View(func(tx *bbolt.Tx) error {
-		for id := range due {
+		for _, id := range slices.Sorted(maps.Keys(due)) {
 			key := sequenceKey(id)
 			text := tx.Bucket(bucketCreates).Get(key)
 			if text == nil { // deleted late, or a dead letter now
@@ -259,19 +368,43 @@ func (q *Queue) deliverAgain(due map[uint64]delivery) (found []chat.Delivery, er
 }
 
 // takeDue removes up to most entries whose time of hiding is over from the
-// hidden ones.
+// hidden ones, the oldest first, and no more than are to be delivered together.
 func (q *Queue) takeDue(most int) map[uint64]delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	due := map[uint64]delivery{}
+	var ids []uint64
 	for id, d := range q.hidden {
-		if len(due) < most && now.After(d.until) {
-			due[id] = d
-			delete(q.hidden, id)
+		if now.After(d.until) {
+			ids = append(ids, id)
 		}
 	}
+	slices.Sort(ids)
+	due := map[uint64]delivery{}
+	for _, id := range ids {
+		d := q.hidden[id]
+		most = min(most, together(d.receives))
+		if len(due) >= most {
+			break
+		}
+		due[id] = d
+		delete(q.hidden, id)
+	}
 	return due
+}
+
+// together is how many entries that were delivered so often are delivered
+// together: one that ends the process takes few others with it to the dead
+// letters, in the end none.
+func together(receives int) int {
+	switch {
+	case receives < 2:
+		return math.MaxInt
+	case receives == 2:
+		return 32
+	default:
+		return 1
+	}
 }
 
 func (q *Queue) putBack(due map[uint64]delivery) {
@@ -305,15 +438,15 @@ func countReceives(tx *bbolt.Tx, due map[uint64]delivery) error {
 				return err
 			}
 		}
-		if err := countReceive(tx, sequenceKey(id), d); err != nil {
+		if err := countReceive(tx, id, d); err != nil {
 			return err
 		}
 	}
 	return carried.raise(tx)
 }
 
-func countReceive(tx *bbolt.Tx, key []byte, d delivery) error {
-	rows, text := tx.Bucket(bucketCreates), d.text
+func countReceive(tx *bbolt.Tx, sequence uint64, d delivery) error {
+	rows, key, text := tx.Bucket(bucketCreates), sequenceKey(sequence), d.text
 	if text == nil {
 		text = rows.Get(key)
 	}
@@ -329,10 +462,8 @@ func countReceive(tx *bbolt.Tx, key []byte, d delivery) error {
 		return rows.Put(key, e.encode())
 	}
 	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)
-	if err := bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()}); err != nil {
-		return err
-	}
-	return rows.Delete(key)
+	err = bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()})
+	return errors.Join(err, markBuried(tx, sequence), rows.Delete(key))
 }
 
 // untilVisible is how long to wait before an entry can become visible again.

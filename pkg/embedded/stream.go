@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -19,6 +20,7 @@ const waitForWork = time.Second
 type Stream struct {
 	db      *bbolt.DB
 	commit  commit
+	log     *slog.Logger
 	changed *signal
 	rebuilt func() // called once the index has all that migrate asked for
 }
@@ -63,7 +65,8 @@ func decodeMessage(text []byte) (*chat.Message, error) {
 const readBytes = 4 << 20
 
 // Read returns up to most changes after the checkpoint, fewer where they are
-// long. Where there are none it waits for a second at most.
+// long. Where there are none it waits for a second at most. A change that
+// cannot be decoded becomes a dead letter and holds up nothing.
 func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 	changed := s.changed.next()
 	changes, err := s.read(ctx, most)
@@ -74,10 +77,30 @@ func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 	return changes, wrap(err, "read changes")
 }
 
-func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err error) {
-	if err := alive(ctx); err != nil {
-		return nil, err
+func (s *Stream) read(ctx context.Context, most int) ([]chat.Change, error) {
+	for {
+		if err := alive(ctx); err != nil {
+			return nil, err
+		}
+		changes, damaged, err := s.readWhole(most)
+		if damaged == nil || len(changes) > 0 || err != nil {
+			return changes, err
+		}
+		if err := s.bury(ctx, *damaged); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// damagedChange is a change that cannot be decoded.
+type damagedChange struct {
+	sequence uint64
+	err      error
+}
+
+// readWhole returns the changes before the first that cannot be decoded, and
+// that.
+func (s *Stream) readWhole(most int) (changes []chat.Change, damaged *damagedChange, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		size := 0
@@ -85,19 +108,43 @@ func (s *Stream) read(ctx context.Context, most int) (changes []chat.Change, err
 			size += len(text)
 			c, err := decodeChange(keySequence(key), text)
 			if err != nil {
-				return err
+				damaged = &damagedChange{keySequence(key), err}
+				return nil
 			}
 			changes = append(changes, c)
 		}
 		return nil
 	})
-	return changes, err
+	return changes, damaged, err
+}
+
+// bury moves the first change to the dead letters.
+func (s *Stream) bury(ctx context.Context, damaged damagedChange) error {
+	err := s.checkpoint(ctx, damaged.sequence, func(tx *bbolt.Tx) error {
+		text := tx.Bucket(bucketChanges).Get(sequenceKey(damaged.sequence))
+		if text == nil {
+			return nil
+		}
+		return buryDamaged(tx, SourceStream, damaged.err.Error(), text)
+	})
+	if err == nil {
+		s.log.Error("a change of a message is damaged: it is a dead letter now", "sequence", damaged.sequence, "error", damaged.err)
+	}
+	return err
 }
 
 // Checkpoint deletes the changes up to and with this sequence number.
 func (s *Stream) Checkpoint(ctx context.Context, sequence uint64) error {
+	return wrap(s.checkpoint(ctx, sequence, func(*bbolt.Tx) error { return nil }), "checkpoint")
+}
+
+// checkpoint does something else in the same transaction, before.
+func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*bbolt.Tx) error) error {
 	rebuilt := false
 	err := s.commit(ctx, func(tx *bbolt.Tx) (err error) {
+		if err := before(tx); err != nil {
+			return err
+		}
 		rows := tx.Bucket(bucketChanges).Cursor()
 		for key, _ := rows.First(); key != nil && keySequence(key) <= sequence; key, _ = rows.First() {
 			if err := rows.Delete(); err != nil {
@@ -110,5 +157,5 @@ func (s *Stream) Checkpoint(ctx context.Context, sequence uint64) error {
 	if err == nil && rebuilt {
 		s.rebuilt()
 	}
-	return wrap(err, "checkpoint")
+	return err
 }

@@ -162,38 +162,63 @@ func (r *report) writeRates(out *strings.Builder) {
 	out.WriteString("\n")
 }
 
+// mark is what a ratio is wanted to be; the zero mark is none.
+type mark struct{ atLeast, below float64 }
+
+func (m mark) words(form string) string {
+	switch {
+	case m.atLeast > 0:
+		return "at least " + fmt.Sprintf(form, m.atLeast)
+	case m.below > 0:
+		return "below " + fmt.Sprintf(form, m.below)
+	default:
+		return ""
+	}
+}
+
+func (m mark) reached(value float64) string {
+	switch {
+	case m == mark{}:
+		return ""
+	case value >= m.atLeast && (m.below == 0 || value < m.below):
+		return "yes"
+	default:
+		return "**no**"
+	}
+}
+
 func (r *report) writeRatios(out *strings.Builder) {
-	table(out, "ratio|measured|wanted")
-	row := func(what, name, to string, figure func(result) float64, form, wanted string) {
+	table(out, "ratio|measured|wanted|reached")
+	write := func(what string, value float64, form string, wanted mark) {
+		fmt.Fprintf(out, "| %s | "+form+" | %s | %s |\n", what, value, wanted.words(form), wanted.reached(value))
+	}
+	of := func(what, name, to string, figure func(result) float64, form string, wanted mark) {
 		if value, ok := r.ratio(name, to, figure); ok {
-			if strings.Contains(form, "%%") {
-				value *= 100
-			}
-			fmt.Fprintf(out, "| %s | "+form+" | %s |\n", what, value, wanted)
+			write(what, value, form, wanted)
 		}
 	}
-	row("creates / bare server", createsOne, bareCreates, perSecond, "%.0f %%", "at least 40 %")
-	row("reads / bare server", readsOfOne, bareReads, perSecond, "%.0f %%", "at least 60 %")
-	row("creates / group-committed fsync", createsOne, diskAppends, perSecond, "%.0f %%", "")
-	row("creates / usual stack", createsOne, usualCreates, perSecond, "%.1f ×", "at least 8 ×")
-	row("rows stored a second / usual stack", createsOne, usualCreates, storedPerSecond, "%.1f ×", "at least 4 ×")
-	row("p99 of creates / usual stack", createsOne, usualCreates, p99, "%.2f ×", "at most 0.10 ×")
+	of("creates / bare server", createsOne, bareCreates, perSecond, "%.2f", mark{atLeast: 0.4})
+	of("reads / bare server", readsOfOne, bareReads, perSecond, "%.2f", mark{atLeast: 0.6})
+	of("creates / group-committed fsync", createsOne, diskAppends, perSecond, "%.2f", mark{})
+	of("creates / usual stack", createsOne, usualCreates, perSecond, "%.1f", mark{atLeast: 8})
+	of("rows stored a second / usual stack", createsOne, usualCreates, storedPerSecond, "%.1f", mark{atLeast: 4})
+	of("p99 of creates / usual stack", createsOne, usualCreates, p99, "%.2f", mark{below: 0.1})
 	if len(r.sizes) > 0 {
 		last := r.sizes[len(r.sizes)-1]
 		for _, f := range last.searches {
-			fmt.Fprintf(out, "| p99 of a search for a %s / p50 of a read, among %s messages, %d connections | %.1f × | %s |\n", f.name,
-				grouped(last.messages), r.settings.connections, f.loaded.p99.Seconds()/last.reads.p50.Seconds(), wantedOf(f.name))
-			fmt.Fprintf(out, "| the same over one connection | %.1f × | %s |\n", f.quick.p99.Seconds()/last.quick.p50.Seconds(), wantedOf(f.name))
+			what := fmt.Sprintf("p99 of a search for a %s / p50 of a read, among %s messages", f.name, grouped(last.messages))
+			write(fmt.Sprintf("%s, %d connections", what, r.settings.connections), f.loaded.p99.Seconds()/last.reads.p50.Seconds(), "%.1f", markOf(f.name))
+			write(what+", one connection", f.quick.p99.Seconds()/last.quick.p50.Seconds(), "%.1f", markOf(f.name))
 		}
 	}
 	out.WriteString("\n")
 }
 
-func wantedOf(search string) string {
+func markOf(search string) mark {
 	if strings.HasPrefix(search, "word") {
-		return "under 10 ×"
+		return mark{below: 10}
 	}
-	return ""
+	return mark{}
 }
 
 func (r *report) writeLags(out *strings.Builder) {

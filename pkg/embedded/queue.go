@@ -397,11 +397,13 @@ func (q *Queue) takeDue(most int) map[uint64]delivery {
 // together: one that ends the process takes few others with it to the dead
 // letters, in the end none.
 func together(receives int) int {
-	switch {
-	case receives < 2:
+	switch receives {
+	case 0, 1:
 		return math.MaxInt
-	case receives == 2:
+	case 2:
 		return 32
+	case 3:
+		return 4
 	default:
 		return 1
 	}

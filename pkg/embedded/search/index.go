@@ -46,7 +46,7 @@ func Open(dir string) (*Index, error) {
 		return nil, errors.New("open search index: no folder is named")
 	}
 	queue := index.NewAnalysisQueue(1)
-	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true}, queue)
+	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true, "asyncErrorCallbackName": pauseName}, queue)
 	if err == nil {
 		err = engine.Open()
 	}

@@ -1,0 +1,43 @@
+package search
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+)
+
+// TestPauseWhileTheDiskFails holds that a disk that takes no writes costs no
+// core, and that all goes on when it does.
+func TestPauseWhileTheDiskFails(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "search")
+	x, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+".away"); err != nil { // no file can be made there
+		t.Fatal(err)
+	}
+	m := chat.Message{AppToken: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ChatNumber: 1, Number: 1, Body: "hello", Version: 1, CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*persistPause)
+	defer cancel()
+	if errs := x.Apply(ctx, []chat.Message{m}); errs == nil {
+		t.Error("no error, though nothing can be written")
+	}
+	tries := x.engine.StatsMap()["TotPersistLoopErr"].(uint64)
+	if tries < 1 || tries > 5 {
+		t.Errorf("%d tries in %s, want some", tries, 2*persistPause)
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	if errs := x.Apply(t.Context(), []chat.Message{m}); errs != nil {
+		t.Errorf("errors %v, want none", errs)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

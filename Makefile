@@ -45,7 +45,7 @@ faults-brief: ## the same for two minutes, on the embedded backend
 
 .PHONY: soak
 soak: ## all faults at once for MINUTES=10; judges memory, goroutines, files and disk as well
-	go run ./faults -rows soak -for $(or $(MINUTES),10)m $(if $(SEED),-seed $(SEED))
+	go run ./faults -rows soak $(if $(MINUTES),-for $(MINUTES)m) $(if $(SEED),-seed $(SEED))
 
 .PHONY: fuzz
 fuzz: ## feed every decoder of outside bytes for FUZZTIME=10s each

@@ -42,7 +42,7 @@ func matrixMain(ctx context.Context, args []string) error {
 	brief := flags.Bool("brief", false, "run the short matrix")
 	seed := flags.Uint64("seed", uint64(time.Now().Unix()), "of the faults and of the load")
 	creates := flags.Int("creates", 0, "stop each row at so many creates; 0 is as many as the matrix says")
-	lasting := flags.Duration("for", 0, "stop each row after this time instead")
+	lasting := flags.Duration("for", 0, "stop each row after this time instead; 0 is as long as the matrix says")
 	table := flags.String("table", "", "write the table to this `FILE`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -53,18 +53,19 @@ func matrixMain(ctx context.Context, args []string) error {
 	}
 	var results []result
 	for _, r := range rows {
-		n := cmp.Or(*creates, r.creates)
-		if *lasting > 0 {
+		n, lasting := cmp.Or(*creates, r.creates), cmp.Or(*lasting, r.lasting)
+		if lasting > 0 {
 			n = math.MaxInt
 		}
-		got := try(ctx, r, *seed, n, *lasting)
+		got := try(ctx, r, *seed, n, lasting)
 		got.print()
-		results = append(results, got)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-	}
-	if *table != "" {
+		results = append(results, got)
+		if *table == "" {
+			continue
+		}
 		if err := writeTable(*table, results); err != nil {
 			return err
 		}
@@ -90,9 +91,9 @@ func chosen(names string, brief bool) (rows []row, err error) {
 	}
 	for _, r := range matrix {
 		if brief {
-			r.creates = r.brief
+			r.creates, r.lasting = r.brief, 0
 		}
-		if r.creates > 0 {
+		if r.creates > 0 || r.lasting > 0 {
 			rows = append(rows, r)
 		}
 	}

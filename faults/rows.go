@@ -19,7 +19,8 @@ type row struct {
 	disturb disturbance
 	every   time.Duration // between two of them at most
 	creates int           // acknowledged, in the whole matrix
-	brief   int           // … in the short run, 0 for none
+	lasting time.Duration // in place of a number of creates
+	brief   int           // acknowledged creates in the short run, 0 for none
 	clients int
 	pause   time.Duration // of a client between two requests
 }
@@ -116,7 +117,7 @@ var matrix = []row{
 	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 500, clients: 16},
 	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 500, clients: 8, pause: 10 * time.Millisecond},
 
-	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, clients: 16, pause: 8 * time.Millisecond},
+	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, lasting: 10 * time.Minute, clients: 16, pause: 8 * time.Millisecond},
 }
 
 func rowNamed(name string) (row, error) {

@@ -28,6 +28,7 @@ type result struct {
 	row     row
 	seed    uint64
 	lasting time.Duration // 0 where a number of creates ended it
+	begun   time.Time
 	report  *history.Report
 	took    time.Duration // of the load
 	settled time.Duration // until all was stored, indexed and checked
@@ -47,7 +48,7 @@ func (got result) failed() bool {
 
 // try runs a row. lasting 0 stops at so many creates, else after that time.
 func try(ctx context.Context, r row, seed uint64, creates int, lasting time.Duration) result {
-	got := result{row: r, seed: seed, lasting: lasting}
+	got := result{row: r, seed: seed, lasting: lasting, begun: time.Now()}
 	dir, err := os.MkdirTemp("", "chatapi-faults-")
 	if err != nil {
 		got.err = err

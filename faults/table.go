@@ -68,7 +68,7 @@ A run also fails where the server takes more than %d MiB of memory (mapped files
 // The heads of the two tables of the page.
 var (
 	figureHead = []string{"row", "what goes wrong", "acknowledged creates", "edits", "deletes", "unknown", "lost", "twice", "out of order", "broken"}
-	faultHead  = []string{"row", "faults that happened", "memory", "goroutines", "files", "disk", "load", "again"}
+	faultHead  = []string{"row", "faults that happened", "memory", "goroutines", "files", "disk", "load", "begun", "again"}
 )
 
 // writeTable writes the results of a matrix as a page. A row that the page has
@@ -113,7 +113,7 @@ func (got result) faultCells() []string {
 	u := got.usage
 	return []string{
 		got.row.name, strings.Join(got.faults, ", "), fmt.Sprintf("%d MiB", u.memory>>20), strconv.Itoa(u.goroutines), strconv.Itoa(u.files),
-		fmt.Sprintf("%d MiB", u.disk>>20), got.took.Round(time.Second).String(), "`" + got.command() + "`",
+		fmt.Sprintf("%d MiB", u.disk>>20), got.took.Round(time.Second).String(), got.begun.UTC().Format("2006-01-02 15:04"), "`" + got.command() + "`",
 	}
 }
 

@@ -19,7 +19,7 @@ func TestTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return result{row: r, seed: 7, took: time.Minute, faults: []string{"3 slow", "4 lost"},
+		return result{row: r, seed: 7, begun: time.Date(2026, time.March, 14, 15, 9, 26, 0, time.UTC), took: time.Minute, faults: []string{"3 slow", "4 lost"},
 			report: &history.Report{Acknowledged: acknowledged, Lost: lost}}
 	}
 	for _, results := range [][]result{
@@ -38,7 +38,7 @@ func TestTable(t *testing.T) {
 		"| none | nothing, for comparison | 100 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |",
 		"| 300 | 0 | 0 | 0 | 2 | 0 | 0 | 0 |",
 		"| **all** |  | **400** | **0** | **0** | **0** | **2** | **0** | **0** | **0** |",
-		"| queue | 3 slow, 4 lost | 0 MiB | 0 | 0 | 0 MiB | 1m0s | `go run ./faults -rows queue -seed 7` |",
+		"| queue | 3 slow, 4 lost | 0 MiB | 0 | 0 | 0 MiB | 1m0s | 2026-03-14 15:09 | `go run ./faults -rows queue -seed 7` |",
 		"not run: there are no engines",
 	} {
 		if !strings.Contains(string(page), want) {

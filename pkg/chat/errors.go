@@ -26,6 +26,9 @@ var (
 	ErrKeyReused = errors.New("this Idempotency-Key was used for another request; take a new one")
 	// ErrChangesGone: the stream has forgotten the changes.
 	ErrChangesGone = errors.New("the stream has forgotten these changes")
+	// ErrReplaced: another rebuild of the index has taken this one over, removed
+	// it, or put an index of its own in the place of the live one.
+	ErrReplaced = errors.New("another rebuild has taken over")
 	// ErrUnavailable: an engine could not be reached, refused for now, or did
 	// not answer in time. The same call may succeed later.
 	ErrUnavailable = errors.New("an engine is unavailable")

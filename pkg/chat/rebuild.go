@@ -5,7 +5,8 @@ import "context"
 // Rebuild is the port to an index that is built anew beside the live one. The
 // live index is searched and written all the while.
 //
-// Every method may return an error that wraps ErrUnavailable.
+// Every method may return an error that wraps ErrUnavailable, or ErrReplaced
+// where another rebuild has taken over: then this one changes nothing any more.
 type Rebuild interface {
 	// Progress returns how far the build is, as Save noted it: the zero value
 	// where it has just begun.
@@ -20,7 +21,8 @@ type Rebuild interface {
 	CatchUp(ctx context.Context) (int, error)
 	// Switch catches up for the last time and puts the new index in the place of
 	// the live one in one step: no search misses a message for it. Then it
-	// removes the one that was live. Where it fails the live index goes on.
+	// removes the one that was live. Where it fails the live index goes on, be
+	// it the old one or the new one.
 	Switch(ctx context.Context) error
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	mathrand "math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -33,6 +34,81 @@ const (
 	firstThere = 40 // messages of a chat before it begins
 	most       = 150
 )
+
+// rebuilds lets others build the index anew, again and again, each beginning
+// while another may be anywhere in its build or its switch, and returns how
+// often one of them ended with its index live, and was taken over.
+func rebuilds(ctx context.Context, store chat.Scanner, index *opensearch.Index, until time.Time) (live, takenOver int64, err error) {
+	var lives, replaced atomic.Int64
+	var group errgroup.Group
+	for range 3 {
+		group.Go(func() error {
+			for time.Now().Before(until) {
+				time.Sleep(mathrand.N(6 * time.Second))
+				result, err := rebuild(ctx, store, index)
+				switch {
+				case errors.Is(err, chat.ErrReplaced):
+					replaced.Add(1)
+				case err != nil && !errors.Is(err, chat.ErrUnavailable):
+					return err
+				case result.Done:
+					lives.Add(1)
+				}
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return lives.Load(), replaced.Load(), err
+}
+
+func rebuild(ctx context.Context, store chat.Scanner, index *opensearch.Index) (reindex.Result, error) {
+	build, err := index.Rebuild(ctx)
+	if err != nil {
+		return reindex.Result{}, err
+	}
+	return reindex.New(store, build, reindex.Options{}).Run(ctx)
+}
+
+// TestReindexesAtOnce lets three reindexes race while 20 writers create, edit
+// and delete messages. In the end the index is the table.
+func TestReindexesAtOnce(t *testing.T) {
+	store, stream, index := engines(t)
+	app, err := chat.NewApp("reindex", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreateApp(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stopIndexing := context.WithCancel(t.Context())
+	defer stopIndexing()
+	var indexing, clients errgroup.Group
+	indexing.Go(func() error { return follow(ctx, stream, index) })
+	chats := make([]*liveChat, 20)
+	var stopped atomic.Bool
+	for i := range chats {
+		c := newLiveChat(chat.ChatID{AppToken: app.Token, Number: int64(i + 1)}, store, index)
+		chats[i] = c
+		clients.Go(func() error { return errors.Join(c.create(ctx, firstThere), c.write(ctx, &stopped)) })
+	}
+	live, takenOver, err := rebuilds(ctx, store, index, time.Now().Add(time.Minute))
+	stopped.Store(true)
+	if err := errors.Join(err, clients.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	if live == 0 || takenOver == 0 {
+		t.Errorf("%d reindexes switched and %d were taken over, want some of both", live, takenOver)
+	}
+	for _, c := range chats {
+		c.wantIndexed(t)
+	}
+	stopIndexing()
+	if err := indexing.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	t.Logf("%d reindexes switched, %d were taken over", live, takenOver)
+}
 
 // TestReindexWhileWriting builds the index anew, twice killed on the way, while
 // 50 writers create, edit and delete messages and as many readers search all
@@ -128,9 +204,10 @@ func engines(t *testing.T) (*dynamo.Store, *dynamo.Stream, *opensearch.Index) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, path := range []string{"/" + name + "-1", "/" + name + "-2", "/_index_template/" + name} {
-			remove(t, os.Getenv("CHATAPI_TEST_OPENSEARCH")+path)
+		for n := range 100 {
+			remove(t, fmt.Sprintf("%s/%s-%d", os.Getenv("CHATAPI_TEST_OPENSEARCH"), name, n))
 		}
+		remove(t, os.Getenv("CHATAPI_TEST_OPENSEARCH")+"/_index_template/"+name)
 	})
 	return store, dynamo.NewStream(cfg, tables), index
 }

@@ -103,11 +103,15 @@ func (r *Reindexer) stop(ctx context.Context, p chat.Progress) (Result, error) {
 	return r.result, r.leave(ctx, p)
 }
 
-// leave notes how far the run came, also where the context has ended.
+// leave notes how far the run came, also where the context has ended. A build
+// that another has taken over has nothing to note.
 func (r *Reindexer) leave(ctx context.Context, p chat.Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxDelay)
 	defer cancel()
-	return r.build.Save(ctx, p)
+	if err := r.build.Save(ctx, p); !errors.Is(err, chat.ErrReplaced) {
+		return err
+	}
+	return nil
 }
 
 // keep notes the progress every few seconds, and whenever the scan has ended.
@@ -161,6 +165,8 @@ func (r *Reindexer) apply(ctx context.Context, messages []chat.Message) (applied
 		for i, err := range r.build.Apply(ctx, messages) {
 			switch {
 			case err == nil:
+			case errors.Is(err, chat.ErrReplaced):
+				return err
 			case errors.Is(err, chat.ErrUnavailable):
 				failed, passing = append(failed, messages[i]), append(passing, err)
 			default:

@@ -12,10 +12,9 @@ import (
 // Check judges a history by the state that it led to. The state must be read
 // when all that was acknowledged is stored and indexed, and must hold every
 // collection of the history. lostAnswers is how many answers of the store were
-// lost and asked for again: each may leave a number out, or make two versions
-// of one edit.
+// lost and asked for again: each may leave a number out.
 func Check(requests []Request, state State, lostAnswers int) *Report {
-	r := &Report{Requests: len(requests), lostAnswers: lostAnswers}
+	r := &Report{Requests: len(requests)}
 	histories := map[string]*collection{}
 	for in, c := range state {
 		histories[in] = newCollection(in, c)
@@ -255,7 +254,7 @@ func (h *collection) checkEdits(r *Report, row Row, write *Request, edits []*Req
 			return
 		}
 	}
-	if row.Version != 0 && (row.Version < 1+acknowledged || row.Version > 1+acknowledged+may && r.lostAnswers == 0) {
+	if row.Version != 0 && (row.Version < 1+acknowledged || row.Version > 1+acknowledged+may) {
 		h.violated(r, EditKept, fmt.Sprintf("number %d has version %d after %d edits and %d that may have been done", row.Number, row.Version, acknowledged, may), edits...)
 	}
 }

@@ -59,8 +59,6 @@ type Report struct {
 
 	Violations []Violation // of each invariant the first few
 	Broken     int         // all violations
-
-	lostAnswers int
 }
 
 // OK reports whether no invariant is broken.

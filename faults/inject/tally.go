@@ -93,7 +93,7 @@ func (t *Tally) Faults() map[Kind]int64 {
 }
 
 // LostAnswers returns how many answers of DynamoDB were lost: the SDK asked
-// again, and what was applied may have been applied twice.
+// again, and a number that was taken may have been taken twice.
 func (t *Tally) LostAnswers() int { return int(atomic.LoadInt64(t.faults[DynamoDB][Lose])) }
 
 // Kinds returns the kinds in the order of a table.

@@ -9,19 +9,25 @@ import (
 
 	"chatapi/pkg/chat"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // UpdateApp implements chat.Store with one call: one write unit for each KB of
-// the app's row, whether its version is allowed or not.
+// the app's row, whether its version is allowed or not. Where every version is
+// and the answer is lost, it makes a second one.
 func (s *Store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, allowed chat.Versions) (chat.App, error) {
 	changes := change(edit.At)
 	changes = setText(changes, "name", edit.Name)
 	changes = setMetadata(changes, edit.Metadata)
 	var row appRow
-	found, err := s.update(ctx, s.tables.Apps, appKey(token), changes, ifVersion("app_token", allowed), &row)
+	found, err := s.update(ctx, rowEdit{
+		table: s.tables.Apps, key: appKey(token), changes: changes, condition: ifVersion("app_token", allowed), row: &row,
+		at: edit.At, anyVersion: allowed == nil, settled: func() bool { return row.is(edit, allowed) },
+	})
 	switch {
 	case errors.Is(err, errRefused) && !found:
 		return chat.App{}, chat.ErrAppNotFound
@@ -36,13 +42,16 @@ func (s *Store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, 
 
 // UpdateChat implements chat.Store with one call where the chat is stored: one
 // write unit for each KB of the chat's row, whether its version is allowed or
-// not.
+// not. Where every version is and the answer is lost, it makes a second one.
 func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions) (chat.Chat, error) {
 	changes := change(edit.At)
 	changes = setText(changes, "title", edit.Title)
 	changes = setMetadata(changes, edit.Metadata)
 	var row chatRow
-	_, err := s.update(ctx, s.tables.Chats, chatKey(id), changes, ifVersion("created_at", allowed), &row)
+	_, err := s.update(ctx, rowEdit{
+		table: s.tables.Chats, key: chatKey(id), changes: changes, condition: ifVersion("created_at", allowed), row: &row,
+		at: edit.At, anyVersion: allowed == nil, settled: func() bool { return !row.stored() || row.is(edit, allowed) },
+	})
 	switch {
 	case errors.Is(err, errRefused) && !row.stored():
 		return chat.Chat{}, s.whyNoChat(ctx, id)
@@ -57,13 +66,17 @@ func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEd
 
 // UpdateMessage implements chat.Store with one call where the message is
 // stored: one write unit for each KB of the message's row, as it was or as it
-// is then, whichever is more, whether its version is allowed or not.
+// is then, whichever is more, whether its version is allowed or not. Where
+// every version is and the answer is lost, it makes a second one.
 func (s *Store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (chat.Message, error) {
 	changes := change(edit.At)
 	changes = setText(changes, "body", edit.Body)
 	changes = setMetadata(changes, edit.Metadata)
 	var row messageRow
-	found, err := s.update(ctx, s.tables.Messages, messageKey(id, number), changes, ifAlive(allowed), &row)
+	found, err := s.update(ctx, rowEdit{
+		table: s.tables.Messages, key: messageKey(id, number), changes: changes, condition: ifAlive(allowed), row: &row,
+		at: edit.At, anyVersion: allowed == nil, settled: func() bool { return row.DeletedAt != nil || row.is(edit, allowed) },
+	})
 	switch {
 	case errors.Is(err, errRefused) && !found:
 		return chat.Message{}, s.whyNoMessage(ctx, id, number)
@@ -202,7 +215,7 @@ func ifAlive(allowed chat.Versions) expression.ConditionBuilder {
 }
 
 // The row that a refused edit found is the edit's own where its first answer
-// was lost and the SDK asked again: it has the edit's time and content, and
+// was lost and it was asked for again: it has the edit's time and content, and
 // the version after one of the allowed.
 
 func (r appRow) is(edit chat.AppEdit, allowed chat.Versions) bool {
@@ -223,23 +236,72 @@ func holdsMetadata(m chat.Metadata, asked *chat.Metadata) bool {
 	return asked == nil || maps.Equal(m, *asked)
 }
 
+// rowEdit is a change of one row.
+type rowEdit struct {
+	table      string
+	key        item
+	changes    expression.UpdateBuilder
+	condition  expression.ConditionBuilder // that the row is there, in a version that is allowed
+	at         time.Time                   // of the edit
+	anyVersion bool                        // is allowed
+	row        any                         // what a row is read into
+	settled    func() bool                 // whether the row is as the edit leaves it, or takes no edit
+}
+
+// longestEdit is more than an edit takes from its time, which the API gives it,
+// to the write, and clocks differ by: API Gateway ends requests after 29 s.
+const longestEdit = time.Minute
+
+// undone is the condition that an edit, whose answer was lost, was not made:
+// the row is as it was created, or was changed last before the edit began. A
+// row that was changed later may have the edit under a later one, which an
+// edit that is made again would undo.
+func (e rowEdit) undone() expression.ConditionBuilder {
+	before := timestamp{e.at.Add(-longestEdit)}
+	return e.condition.And(
+		expression.Name("version").Equal(expression.Value(1)).
+			Or(expression.Name("updated_at").LessThan(expression.Value(before))))
+}
+
 // errRefused: the condition of an update failed.
 var errRefused = errors.New("the condition failed")
 
-// update changes a row and reads it into what row points to, as it is then or,
-// with errRefused, as it was found. Found is false where there is none.
-func (s *Store) update(ctx context.Context, table string, key item, changes expression.UpdateBuilder, condition expression.ConditionBuilder, row any) (found bool, err error) {
-	built, err := newUpdate(table, key, expression.NewBuilder().WithUpdate(changes).WithCondition(condition))
+// update changes a row and reads it into e.row, as it is then or, with
+// errRefused, as it was found. Found is false where there is none.
+//
+// An edit that names versions can be asked for again: it finds another version
+// then. One of any version is asked for again only where it is sure that it was
+// not made: a throttled one at once, one whose answer was lost on the condition
+// that says so. Where the row cannot tell, the caller gets the first error.
+func (s *Store) update(ctx context.Context, e rowEdit) (found bool, err error) {
+	if !e.anyVersion {
+		return s.updateIf(ctx, e, e.condition)
+	}
+	found, err = s.updateIf(ctx, e, e.condition, ifNotMade)
+	if err == nil || errors.Is(err, errRefused) || !mayBeMade(err) || ctx.Err() != nil {
+		return found, err
+	}
+	lost := err
+	found, err = s.updateIf(ctx, e, e.undone())
+	if errors.Is(err, errRefused) && found && !e.settled() {
+		return true, fmt.Errorf("the answer is lost, and the row was changed about then: %w", lost)
+	}
+	return found, err
+}
+
+// updateIf makes one call of update, and the retries that options allow.
+func (s *Store) updateIf(ctx context.Context, e rowEdit, condition expression.ConditionBuilder, options ...func(*dynamodb.Options)) (found bool, err error) {
+	built, err := newUpdate(e.table, e.key, expression.NewBuilder().WithUpdate(e.changes).WithCondition(condition))
 	if err != nil {
 		return false, err
 	}
 	input := inputOf(built)
 	input.ReturnValues = types.ReturnValueAllNew
 	input.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
-	out, err := s.updateItem(ctx, input)
+	out, err := s.updateItem(ctx, input, options...)
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		if err := decode(failed.Item, row); err != nil {
+		if err := decode(failed.Item, e.row); err != nil {
 			return false, err
 		}
 		return len(failed.Item) > 0, errRefused
@@ -247,14 +309,34 @@ func (s *Store) update(ctx context.Context, table string, key item, changes expr
 	if err != nil {
 		return false, err
 	}
-	return true, decode(out.Attributes, row)
+	return true, decode(out.Attributes, e.row)
+}
+
+// ifNotMade lets the SDK repeat a call only after errors that say that nothing
+// was written.
+func ifNotMade(o *dynamodb.Options) { o.Retryer = sureRetries{o.Retryer} }
+
+type sureRetries struct{ aws.Retryer }
+
+// IsErrorRetryable implements aws.Retryer.
+func (r sureRetries) IsErrorRetryable(err error) bool {
+	return !mayBeMade(err) && r.Retryer.IsErrorRetryable(err)
+}
+
+// mayBeMade reports whether a write that failed may have been made: all but
+// the answers with a 4xx status may.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+func mayBeMade(err error) bool {
+	var answered *smithyhttp.ResponseError
+	return !errors.As(err, &answered) || answered.HTTPStatusCode()/100 != 4
 }
 
 // updateItem updates an item, and tries again where a transaction holds it, as
 // those of the writer hold the row of a busy chat.
-func (s *Store) updateItem(ctx context.Context, input *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemOutput, error) {
+func (s *Store) updateItem(ctx context.Context, input *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
 	for tries := 1; ; tries++ {
-		out, err := s.client.UpdateItem(ctx, input)
+		out, err := s.client.UpdateItem(ctx, input, options...)
 		var conflict *types.TransactionConflictException
 		if !errors.As(err, &conflict) || tries == maxTries {
 			return out, err

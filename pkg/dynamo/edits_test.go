@@ -52,6 +52,51 @@ func TestEditAnswerLost(t *testing.T) {
 	}
 }
 
+// TestEditOfAnyVersionAnswerLost: an edit without If-Match is asked for again
+// only where it is sure that it was not made, so that it never undoes an edit
+// that another was told of meanwhile.
+func TestEditOfAnyVersionAnswerLost(t *testing.T) {
+	lost := answer{err: io.ErrUnexpectedEOF}
+	made := ok(`{"Attributes": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "body": {"S": "edited"}, "version": {"N": "2"},
+		"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": "2026-03-14T15:09:26.000Z"}}}`)
+	for _, tt := range []struct {
+		name   string
+		script []answer
+		want   error
+		calls  int
+	}{
+		{"it was made", []answer{lost, found("edited", 2, "2026-03-14T15:09:26.000Z")}, nil, 2},
+		{"it was not made", []answer{lost, made}, nil, 2},
+		{"both answers are lost", []answer{lost, lost, found("edited", 2, "2026-03-14T15:09:26.000Z")}, nil, 3},
+		{"an error within DynamoDB", []answer{refused(http.StatusInternalServerError, "InternalServerError"), made}, nil, 2},
+		{"throttled, so it was not made", []answer{refused(http.StatusBadRequest, "ThrottlingException"), made}, nil, 2},
+		{"another edit was made", []answer{lost, found("by another", 3, "2026-03-14T15:09:26.001Z")}, chat.ErrUnavailable, 2},
+		{"another edit was made in the same moment", []answer{lost, found("by another", 3, "2026-03-14T15:09:26.000Z")}, chat.ErrUnavailable, 2},
+		{"it was deleted", []answer{lost, gone}, chat.ErrMessageDeleted, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				engine := &answers{script: tt.script}
+				body := "edited"
+				m, err := engine.store().UpdateMessage(t.Context(), chat.ChatID{AppToken: token, Number: 1}, 1, chat.MessageEdit{Body: &body, At: at}, nil)
+				if !errors.Is(err, tt.want) || len(engine.requests) != tt.calls {
+					t.Fatalf("error %v after %d calls, want %v after %d", err, len(engine.requests), tt.want, tt.calls)
+				}
+				if err == nil && (m.Body != body || m.Version != 2) {
+					t.Errorf("message %+v", m)
+				}
+			})
+		})
+	}
+}
+
+// gone is the answer to an update whose condition failed on a tombstone.
+var gone = answer{status: http.StatusBadRequest, body: `{
+	"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+	"Item": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "version": {"N": "3"}, "created_at": {"S": "2026-03-14T15:00:00.000Z"},
+		"updated_at": {"S": "2026-03-14T15:09:27.000Z"}, "deleted_at": {"S": "2026-03-14T15:09:27.000Z"}}
+}`}
+
 // TestEditMeetsTransaction: the writer's transactions hold the rows of busy
 // chats, so an edit tries again.
 func TestEditMeetsTransaction(t *testing.T) {

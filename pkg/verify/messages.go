@@ -7,14 +7,19 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// messages compares the messages of a chat with the index, up to the last
-// number that was given out, and returns the highest that is stored.
-func (v *Verifier) messages(ctx context.Context, id chat.ChatID, given int64) (highest int64, err error) {
-	next := int64(1)
-	for page := (chat.Page{Limit: pageSize}); ; page.After = highest {
+// messages compares the messages of a chat with the index, from one up to the
+// last number that was given out, and returns the highest that is stored. Where
+// it is time to stop it returns the number that is left to go on with, else 0.
+//
+// It may be the one after the last, where only the count is left. Then the next
+// run takes the last number that was given out for the highest stored, which
+// the counter is no more behind of.
+func (v *Verifier) messages(ctx context.Context, id chat.ChatID, first, given int64) (highest, left int64, err error) {
+	next, highest := first, first-1
+	for page := (chat.Page{After: highest, Limit: pageSize}); ; page.After = highest {
 		rows, more, err := v.rows(ctx, id, page)
 		if err != nil {
-			return highest, err
+			return highest, 0, err
 		}
 		if len(rows) > 0 {
 			highest = rows[len(rows)-1].Number
@@ -25,13 +30,17 @@ func (v *Verifier) messages(ctx context.Context, id chat.ChatID, given int64) (h
 		}
 		v.result.Messages += int64(len(rows))
 		if err := v.compare(ctx, id, next, last, rows); err != nil {
-			return highest, err
+			return highest, 0, err
 		}
 		if err := v.settleMany(ctx); err != nil {
-			return highest, err
+			return highest, 0, err
 		}
-		if next = last + 1; !more {
-			return highest, nil
+		next = last + 1
+		switch {
+		case v.late() && next > first:
+			return highest, next, nil
+		case !more:
+			return highest, 0, nil
 		}
 	}
 }

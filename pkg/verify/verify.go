@@ -26,6 +26,8 @@ const (
 	pageSize, maxSuspects = 500, 50_000
 	// tries and pause are for an index that does not answer at once.
 	tries, pause = 5, time.Second
+	// overtime is how long after Options.StopAt a count may go on.
+	overtime = 30 * time.Second
 )
 
 // Store is the store that is verified.
@@ -78,15 +80,16 @@ type Result struct {
 	Differences int64   `json:"differences"`      // that are left
 	Repaired    int64   `json:"repaired"`         // that are not any more
 	Gaps        int64   `json:"gaps"`             // numbers given out and not stored
-	Unchecked   int64   `json:"unchecked"`        // counts that changed too fast to be counted
+	Unchecked   int64   `json:"unchecked"`        // counts that changed too fast, or were too large, to be counted in time
 	Cursor      *Cursor `json:"cursor,omitempty"` // where the next run goes on; absent where all is verified
 }
 
 // Cursor is where a run stopped.
 type Cursor struct {
-	Apps string `json:"apps,omitempty"` // cursor of the page of apps
-	App  string `json:"app"`            // the app
-	Chat int64  `json:"chat"`           // the next chat in it
+	Apps    string `json:"apps,omitempty"`    // cursor of the page of apps
+	App     string `json:"app"`               // the app
+	Chat    int64  `json:"chat"`              // the next chat in it
+	Message int64  `json:"message,omitempty"` // the next message in it
 }
 
 // Options are the settings of a run. The zero value verifies everything and
@@ -152,7 +155,7 @@ func (v *Verifier) apps(ctx context.Context) error {
 		for _, app := range after(apps, from.App) {
 			at := Cursor{Apps: page, App: app.Token}
 			if app.Token == from.App {
-				at.Chat = from.Chat
+				at.Chat, at.Message = from.Chat, from.Message
 			}
 			if more, err := v.app(ctx, app.Token, at); err != nil || !more {
 				return err
@@ -175,8 +178,8 @@ func after(apps []chat.App, token string) []chat.App {
 	return apps
 }
 
-// app verifies an app from a chat on, and reports whether there is time for
-// more.
+// app verifies an app from a chat, and a message in it, on, and reports whether
+// there is time for more.
 func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool, err error) {
 	at.App = token
 	id := chat.ChatID{AppToken: token}
@@ -200,17 +203,22 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 		}
 		for _, c := range append(chats, chat.Chat{Number: last + 1}) {
 			for ; next <= min(c.Number, last); next++ {
+				if next != at.Chat {
+					at.Chat, at.Message = next, 0
+				}
 				if v.late() {
-					at.Chat = next
-					v.result.Cursor = &at
-					return false, nil
+					return v.stop(at), nil
 				}
 				stored := next == c.Number
-				if !stored {
+				if !stored && at.Message == 0 {
 					v.suspectGap(id, next, next)
 				}
-				if err := v.chat(ctx, chat.ChatID{AppToken: token, Number: next}, stored); err != nil {
+				at.Message, err = v.chat(ctx, chat.ChatID{AppToken: token, Number: next}, at.Message, stored)
+				if err != nil {
 					return false, err
+				}
+				if at.Message > 0 {
+					return v.stop(at), nil
 				}
 			}
 		}
@@ -225,25 +233,32 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 	return true, v.count(ctx, ChatCount, id)
 }
 
+// stop notes where the next run goes on. There is no time for more.
+func (v *Verifier) stop(at Cursor) (more bool) {
+	v.result.Cursor = &at
+	return false
+}
+
 func (v *Verifier) late() bool {
 	return !v.options.StopAt.IsZero() && !time.Now().Before(v.options.StopAt)
 }
 
-// chat verifies a chat, whether its row is stored or not.
-func (v *Verifier) chat(ctx context.Context, id chat.ChatID, stored bool) error {
+// chat verifies a chat, whether its row is stored or not, from a message on. It
+// returns the message to go on with where there was no time for all, else 0.
+func (v *Verifier) chat(ctx context.Context, id chat.ChatID, first int64, stored bool) (left int64, err error) {
 	given, opened, err := v.store.Counter(ctx, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	highest, err := v.messages(ctx, id, given)
-	if err != nil || (!stored && !opened && highest == 0) {
-		return err
+	highest, left, err := v.messages(ctx, id, max(first, 1), given)
+	if err != nil || left > 0 || (!stored && !opened && highest == 0) {
+		return left, err
 	}
 	v.result.Chats++
 	if err := v.counter(ctx, id, highest, stored || highest > 0); err != nil {
-		return err
+		return 0, err
 	}
-	return v.count(ctx, MessageCount, id)
+	return 0, v.count(ctx, MessageCount, id)
 }
 
 // counter compares a counter with the highest number that is stored. It is
@@ -266,7 +281,12 @@ func (v *Verifier) counter(ctx context.Context, id chat.ChatID, highest int64, n
 
 // count compares a count with what it counts.
 func (v *Verifier) count(ctx context.Context, kind Kind, id chat.ChatID) error {
-	tally, err := v.tally(ctx, id)
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if !v.options.StopAt.IsZero() {
+		limited, cancel = context.WithDeadline(ctx, v.options.StopAt.Add(overtime))
+	}
+	defer cancel()
+	tally, err := v.tally(limited, id)
 	if errors.Is(err, chat.ErrUnavailable) && ctx.Err() == nil {
 		v.result.Unchecked++
 		return nil

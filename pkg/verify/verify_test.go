@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -270,6 +271,72 @@ func TestVerifyInParts(t *testing.T) {
 	_, rest := s.verify(verify.Options{From: &verify.Cursor{App: s.app.Token, Chat: 2}})
 	if rest.Cursor != nil || rest.Chats != 1 || rest.Differences != 1 {
 		t.Errorf("the rest: %+v", rest)
+	}
+}
+
+// slow is a store whose pages of messages take time.
+type slow struct {
+	verify.Store
+	page time.Duration
+}
+
+func (s slow) Messages(ctx context.Context, id chat.ChatID, page chat.Page) ([]chat.Message, bool, error) {
+	time.Sleep(s.page)
+	return s.Store.Messages(ctx, id, page)
+}
+
+// TestVerifyStopsWithinAChat gives each run the time for one page of messages:
+// the next goes on behind it, and all is told once.
+func TestVerifyStopsWithinAChat(t *testing.T) {
+	s := newService(t)
+	s.edit("chats", s.key(1), func(row map[string]any) { row["message_count"] = 5 })
+	var messages []chat.Message
+	for range 1800 { // more than three pages
+		messages = append(messages, s.message(s.id(1), s.take(s.id(1))))
+	}
+	for range 3 { // numbers without a row
+		s.take(s.id(1))
+	}
+	s.must(s.Store.StoreMessages(t.Context(), s.id(1), messages))
+	missing := map[int64]bool{4: true, 777: true, 1803: true}
+	s.apply(slices.DeleteFunc(messages, func(m chat.Message) bool { return missing[m.Number] })...)
+	want := []verify.Difference{
+		{Kind: verify.NotIndexed, Chat: 1, First: 4, Last: 4, Want: 1},
+		{Kind: verify.NotIndexed, Chat: 1, First: 777, Last: 777, Want: 1},
+		{Kind: verify.NotIndexed, Chat: 1, First: 1803, Last: 1803, Want: 1},
+		{Kind: verify.Gap, Chat: 1, First: 1804, Last: 1806},
+		{Kind: verify.MessageCount, Chat: 1, Has: 1805, Want: 1802},
+	}
+	var found []verify.Difference
+	var sum verify.Result
+	var cursors []verify.Cursor
+	store := slow{s.Store, 100 * time.Millisecond}
+	for from := (*verify.Cursor)(nil); ; {
+		result, err := verify.New(store, s.Index, verify.Options{
+			From: from, StopAt: time.Now().Add(50 * time.Millisecond), Grace: time.Millisecond,
+			Found: func(d verify.Difference) {
+				d.AppToken = ""
+				found = append(found, d)
+			},
+		}).Run(t.Context())
+		s.must(err)
+		sum.Apps, sum.Chats, sum.Messages = sum.Apps+result.Apps, sum.Chats+result.Chats, sum.Messages+result.Messages
+		if from = result.Cursor; from == nil {
+			break
+		}
+		cursors = append(cursors, *from)
+		if len(cursors) > 20 {
+			t.Fatalf("the runs do not end: %+v", cursors)
+		}
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(verify.Result{Apps: 1, Chats: 2, Messages: 1806}, sum); diff != "" {
+		t.Error(diff)
+	}
+	if cursors[0].Message != 501 || cursors[1].Message != 1001 {
+		t.Errorf("cursors %+v", cursors)
 	}
 }
 

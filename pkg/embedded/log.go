@@ -445,14 +445,15 @@ type logged struct {
 	entry    []byte
 }
 
-// read returns up to most durable entries that were not read before. What was
-// read before an error is returned without it: the next call meets it.
-func (l *createLog) read(most int) (found []logged, err error) {
+// read returns up to most durable entries that were not read before, of files
+// that begin below a sequence number. What was read before an error is returned
+// without it: the next call meets it.
+func (l *createLog) read(most int, below uint64) (found []logged, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(found) < most {
 		s := l.segmentToRead()
-		if s == nil {
+		if s == nil || s.first >= below {
 			return found, nil
 		}
 		entries, size, err := s.read(l.reading.offset, s.size, most-len(found))

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"testing"
 
@@ -31,17 +32,17 @@ func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
 	if err := second.file.Close(); err != nil { // no read of it succeeds …
 		t.Fatal(err)
 	}
-	found, err := l.read(10)
+	found, err := l.read(10, math.MaxUint64)
 	if len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the first and none", len(found), err)
 	}
-	if _, err := l.read(10); err == nil {
+	if _, err := l.read(10, math.MaxUint64); err == nil {
 		t.Error("a read that fails at once gives no error")
 	}
 	if second.file, err = os.OpenFile(l.path(second.first), os.O_RDWR, 0); err != nil { // … until it does
 		t.Fatal(err)
 	}
-	found, err = l.read(10)
+	found, err = l.read(10, math.MaxUint64)
 	if len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the second and none", len(found), err)
 	}
@@ -76,7 +77,7 @@ func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
 			t.Errorf("error %v, want %v", err, chat.ErrUnavailable)
 		}
 	}
-	if found, err := l.read(10); len(found) != 1 || err != nil {
+	if found, err := l.read(10, math.MaxUint64); len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the first", len(found), err)
 	}
 	l.consume(1) // the file stays while it is torn
@@ -87,7 +88,7 @@ func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
 	if err := add("the second entry"); err != nil {
 		t.Fatal(err)
 	}
-	found, err := l.read(10)
+	found, err := l.read(10, math.MaxUint64)
 	if len(found) != 1 || err != nil || string(found[0].entry) != "the second entry" {
 		t.Errorf("%v, error %v, want the second entry", found, err)
 	}

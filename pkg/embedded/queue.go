@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -253,66 +254,68 @@ func (q *Queue) receive(ctx context.Context, most int) ([]chat.Delivery, error) 
 		return nil, err
 	}
 	for {
+		replayed, err := q.replay(most)
+		if err != nil {
+			return nil, err
+		}
 		again, err := q.redeliver(ctx, most)
 		if len(again) > 0 || err != nil {
 			return again, err
 		}
-		fresh, replayed, err := q.deliver(most)
-		if !replayed || len(fresh) > 0 || err != nil {
-			return fresh, err
+		if !replayed {
+			return q.deliver(most)
 		}
 	}
 }
 
-// deliver returns entries that were not delivered before, and hides them. It
-// makes those due that an earlier process may have delivered, and reports
-// whether it has met such.
-func (q *Queue) deliver(most int) (found []chat.Delivery, replayed bool, err error) {
-	entries, err := q.read(most)
-	if err != nil {
-		return nil, false, err
+// replay makes up to most entries due that an earlier process may have
+// delivered, and reports whether there are such. Those that have left the log
+// are due already.
+func (q *Queue) replay(most int) (replayed bool, err error) {
+	entries, err := q.read(most, q.replays)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range entries {
+		if _, moved := q.moved[l.sequence]; moved {
+			delete(q.moved, l.sequence)
+			q.log.consume(l.sequence)
+			continue
+		}
+		q.hidden[l.sequence] = delivery{receives: 1, text: l.entry}
 	}
+	return len(entries) > 0, err
+}
+
+// deliver returns entries that were not delivered before, and hides them.
+func (q *Queue) deliver(most int) (found []chat.Delivery, err error) {
+	entries, err := q.read(most, math.MaxUint64)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	until := time.Now().Add(q.visibility)
 	for _, l := range entries {
-		if l.sequence < q.replays {
-			replayed = true
-			q.replay(l)
-			continue
-		}
 		e, err := decodeEntry(l.entry)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		q.hidden[l.sequence] = delivery{until: until, receives: 1, text: l.entry}
 		found = append(found, e.delivery(l.sequence, 1))
 	}
-	return found, replayed, nil
-}
-
-// replay makes an entry of an earlier process due, unless it has left the log.
-func (q *Queue) replay(l logged) {
-	if _, moved := q.moved[l.sequence]; moved {
-		delete(q.moved, l.sequence)
-		q.log.consume(l.sequence)
-		return
-	}
-	q.hidden[l.sequence] = delivery{receives: 1, text: l.entry}
+	return found, err
 }
 
 // read reads from the log. What is damaged there is set aside, and holds up
 // nothing.
-func (q *Queue) read(most int) ([]logged, error) {
-	entries, err := q.log.read(most)
-	if !errors.Is(err, errDamaged) {
-		return entries, err
+func (q *Queue) read(most int, below uint64) ([]logged, error) {
+	for {
+		entries, err := q.log.read(most, below)
+		if !errors.Is(err, errDamaged) {
+			return entries, err
+		}
+		if err := q.log.setAside(); err != nil {
+			return nil, err
+		}
+		q.sent.send() // what was behind it is due
 	}
-	if err := q.log.setAside(); err != nil {
-		return nil, err
-	}
-	q.sent.send() // what was behind it is due
-	return nil, nil
 }
 
 func (e entry) delivery(sequence uint64, receives int) chat.Delivery {
@@ -368,7 +371,10 @@ func (q *Queue) deliverAgain(due map[uint64]delivery) (found []chat.Delivery, er
 }
 
 // takeDue removes up to most entries whose time of hiding is over from the
-// hidden ones, the oldest first, and no more than are to be delivered together.
+// hidden ones, and no more than are to be delivered together. Those that were
+// delivered least often come first, then the oldest: what may have ended the
+// process holds up no other, and an innocent one among them is seldom delivered
+// right after the start of a process that is killed again.
 func (q *Queue) takeDue(most int) map[uint64]delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -379,7 +385,9 @@ func (q *Queue) takeDue(most int) map[uint64]delivery {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b uint64) int {
+		return cmp.Or(cmp.Compare(q.hidden[a].receives, q.hidden[b].receives), cmp.Compare(a, b))
+	})
 	due := map[uint64]delivery{}
 	for _, id := range ids {
 		d := q.hidden[id]

@@ -46,7 +46,9 @@ func TestServeRefuses(t *testing.T) {
 		says   string
 	}{
 		{"a port in use", []string{"serve", "--addr", taken.Addr().String(), "--data", t.TempDir()}, 1, "is in use by another program"},
-		{"no address", []string{"serve", "--addr", "nowhere", "--data", t.TempDir()}, 1, "listen on nowhere"},
+		{"no port", []string{"serve", "--addr", "nowhere", "--data", t.TempDir()}, 2, `is to be like 127.0.0.1:8000, not "nowhere"`},
+		{"a port that is none", []string{"serve", "--addr", "127.0.0.1:70000", "--data", t.TempDir()}, 2, `not "127.0.0.1:70000"`},
+		{"an address of another machine", []string{"serve", "--addr", "192.0.2.1:8000", "--data", t.TempDir()}, 1, "listen on 192.0.2.1:8000"},
 		{"a folder that cannot be made", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1, "make data folder"},
 		{"a foreign folder", []string{"serve", "--addr", free, "--data", foreign}, 1, "not chatapi's"},
 		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2, "--data is for the embedded backend"},

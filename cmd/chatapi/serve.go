@@ -87,6 +87,9 @@ func announce(stdout io.Writer, listener net.Listener, where string) {
 func newLog(stderr io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(stderr, nil)) }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
+	if err := checkAddr(ctx, addr); err != nil {
+		return nil, err
+	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -96,6 +99,19 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	return listener, nil
+}
+
+// checkAddr returns an error where an address is not HOST:PORT. Whether the host
+// is one of this machine's is seen by listening.
+func checkAddr(ctx context.Context, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	}
+	if err != nil {
+		return cli.Usagef("--addr or CHATAPI_ADDR is to be like %s, not %q", defaultAddr, addr)
+	}
+	return nil
 }
 
 // tune sets the Go runtime for this program, where the environment does not.

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit statuses of the program.
@@ -44,12 +46,53 @@ func New(getenv func(string) string) *cobra.Command {
 		&cobra.Group{ID: groupChat, Title: "Use it:"},
 		&cobra.Group{ID: groupFiles, Title: "Move much of it:"},
 	)
+	root.Version = version()
+	root.SetVersionTemplate("chatapi {{.Version}}\n")
 	r := &remote{getenv: getenv}
 	root.AddCommand(
-		r.appsCommand(), r.chatsCommand(), r.sendCommand(), r.editCommand(), r.deleteCommand(), r.tailCommand(), r.searchCommand(),
+		r.appsCommand(), r.chatsCommand(), r.sendCommand(), r.editCommand(), r.deleteCommand(), r.tailCommand(), r.searchCommand(), r.readersCommand(),
 		r.exportCommand(), r.importCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = knownCommand
 	return root
+}
+
+// version returns the program's version and the commit that it was built from,
+// as far as the build knows them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "of unknown version"
+	}
+	text := info.Main.Version
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			text += " " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			text += " with changes"
+		}
+	}
+	return text + " " + info.GoVersion
+}
+
+// knownCommand refuses to help with a command that is not there.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if _, rest, err := cmd.Root().Find(args); err != nil || len(rest) > 0 {
+		return Usagef("there is no command %q", strings.Join(args, " "))
+	}
+	return nil
+}
+
+// plainUsage takes the backquotes out of what flags say, which name a value in
+// the help and mean nothing to a shell that completes.
+func plainUsage(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	for _, c := range cmd.Commands() {
+		plainUsage(c)
+	}
 }
 
 // Group makes a command one that only holds others. Called by itself it prints
@@ -105,6 +148,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdin io.Reade
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(append([]string{}, args...)) // for nil cobra takes those of the process
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainUsage(root)
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	var wrong *UsageError
 	switch {

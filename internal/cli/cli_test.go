@@ -188,6 +188,15 @@ chats    3
 created  YYYY-MM-DD hh:mm:ss
 changed  YYYY-MM-DD hh:mm:ss
 `}},
+		{"a reader", []string{"readers", "set", "1", "ada", "3"}, "", said{Stdout: "reader  ada\nread    3\nunread  1\nlast    4\n"}},
+		{"a reader who has read more", []string{"readers", "set", "1", "ada", "2"}, "", said{Stdout: "reader  ada\nread    3\nunread  1\nlast    4\n"}},
+		{"a reader of whom nothing is known", []string{"readers", "get", "1", "bob c"}, "", said{Stdout: "reader  bob c\nread    0\nunread  4\nlast    4\n"}},
+		{"a reader as JSON", []string{"readers", "get", "1", "ada", "--json"}, "", said{
+			Stdout: `{"last_message_number":4,"last_read":3,"reader":"ada","unread":1,"updated_at":"…"}` + "\n",
+		}},
+		{"more than there is", []string{"readers", "set", "1", "ada", "5"}, "", said{
+			Status: 1, Stderr: "chatapi: last_read must be at most 4, the chat's last message number\n",
+		}},
 		{"another text", []string{"edit", "1", "4", "-"}, "Bye\n", said{}},
 		{"a message less", []string{"delete", "1", "3"}, "", said{}},
 		{"what is left", []string{"tail", "1", "--follow=false", "--lines", "2"}, "", said{Stdout: `    3  YYYY-MM-DD hh:mm:ss  (deleted)
@@ -321,6 +330,9 @@ func TestWrongUsage(t *testing.T) {
 		{"a command that is not there", nil, []string{"post"}, `chatapi: there is no command "post"; see chatapi --help`},
 		{"a misspelt command", nil, []string{"sned"}, `chatapi: there is no command "sned"; did you mean send?; see chatapi --help`},
 		{"a misspelt command of a group", nil, []string{"chats", "lisst"}, `chatapi chats: there is no command "lisst"; did you mean list?; see chatapi chats --help`},
+		{"help with a command that is not there", nil, []string{"help", "nope"}, `chatapi help: there is no command "nope"; see chatapi help --help`},
+		{"help with a command of a group that is not there", nil, []string{"help", "chats", "nope"}, `chatapi help: there is no command "chats nope"`},
+		{"a message that is no number", map[string]string{"CHATAPI_APP": app}, []string{"readers", "set", "1", "ada", "all"}, `chatapi readers set: MESSAGE is a number from 1, not "all"`},
 		{"an unknown flag", nil, []string{"send", "--colour"}, "chatapi send: unknown flag: --colour; see chatapi send --help"},
 		{"no app", nil, []string{"send", "1", "x"}, "chatapi send: which app? set CHATAPI_APP to its token; see chatapi send --help"},
 		{"an app that is none", map[string]string{"CHATAPI_APP": "secret"}, []string{"send", "1", "x"}, "chatapi send: CHATAPI_APP or --app is no token of an app: those have 36 characters; see chatapi send --help"},
@@ -358,9 +370,27 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	for _, flag := range []string{"--version", "-v"} {
+		if got := (shell{t: t}).must(flag); !regexp.MustCompile(`^chatapi \S.* go1\.\d+\S*\n$`).MatchString(got) {
+			t.Errorf("%s prints %q", flag, got)
+		}
+	}
+}
+
+// TestHelp: help of a command is the same whichever way it is asked for.
+func TestHelp(t *testing.T) {
+	sh := shell{t: t}
+	for _, command := range [][]string{nil, {"send"}, {"chats"}, {"chats", "list"}} {
+		if diff := cmp.Diff(sh.must(append(command, "--help")...), sh.must(append([]string{"help"}, command...)...)); diff != "" {
+			t.Errorf("%v: %s", command, diff)
+		}
+	}
+}
+
 func TestHelpHasExamples(t *testing.T) {
 	secret := shell{t, map[string]string{"CHATAPI_APP": strings.Repeat("s", 36)}}
-	for _, command := range []string{"apps create", "apps list", "apps get", "apps rename", "chats create", "chats list", "chats get", "chats rename", "send", "edit", "delete", "tail", "search", "export", "import"} {
+	for _, command := range []string{"apps create", "apps list", "apps get", "apps rename", "chats create", "chats list", "chats get", "chats rename", "send", "edit", "delete", "tail", "search", "readers set", "readers get", "export", "import"} {
 		t.Run(command, func(t *testing.T) {
 			got := secret.must(append(strings.Fields(command), "--help")...)
 			if !strings.Contains(got, "Examples:\n  ") || strings.Contains(got, secret.env["CHATAPI_APP"]) {
@@ -392,6 +422,7 @@ func TestCompletion(t *testing.T) {
 	}{
 		{"the chat of tail", sh, []string{"tail", ""}, "2\n1\tKitchen\n:36\n"},
 		{"the chat of a flag", sh, []string{"search", "--chat", ""}, "2\n1\tKitchen\n:36\n"},
+		{"a flag", sh, []string{"tail", "--lin"}, "--lines\tbegin with the LAST messages\n:4\n"},
 		{"the text of send", sh, []string{"send", "1", ""}, ":4\n"},
 		{"without an app", sh.with("CHATAPI_APP", ""), []string{"tail", ""}, ":4\n"},
 		{"without a server", nobody, []string{"tail", ""}, ":4\n"},

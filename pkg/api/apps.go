@@ -30,14 +30,14 @@ type App struct {
 	Metadata  map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
 	ChatCount int64             `json:"chat_count" doc:"Stored chats"`
 	Version   int64             `json:"version" doc:"1 when created, one more with each edit"`
-	CreatedAt time.Time         `json:"created_at"`
-	UpdatedAt time.Time         `json:"updated_at"`
+	CreatedAt Time              `json:"created_at"`
+	UpdatedAt Time              `json:"updated_at"`
 }
 
 func viewApp(a chat.App) App {
 	return App{
 		AppToken: a.Token, Name: a.Name, Metadata: a.Metadata, ChatCount: a.ChatCount,
-		Version: a.Version, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+		Version: a.Version, CreatedAt: Time{a.CreatedAt}, UpdatedAt: Time{a.UpdatedAt},
 	}
 }
 

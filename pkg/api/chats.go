@@ -29,14 +29,14 @@ type Chat struct {
 	Metadata     map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
 	MessageCount int64             `json:"message_count" doc:"Stored messages that are not deleted"`
 	Version      int64             `json:"version" doc:"1 when created, one more with each edit"`
-	CreatedAt    time.Time         `json:"created_at"`
-	UpdatedAt    time.Time         `json:"updated_at"`
+	CreatedAt    Time              `json:"created_at"`
+	UpdatedAt    Time              `json:"updated_at"`
 }
 
 func viewChat(c chat.Chat) Chat {
 	return Chat{
 		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, Metadata: c.Metadata, MessageCount: c.MessageCount,
-		Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		Version: c.Version, CreatedAt: Time{c.CreatedAt}, UpdatedAt: Time{c.UpdatedAt},
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -31,10 +33,84 @@ var jsonFormat = huma.Format{
 		}
 		err := json.Unmarshal(data, v)
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
-			return unmarshalWhole(data, v)
+			err = unmarshalWhole(data, v)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if name := repeatedName(data); name != "" {
+			return fmt.Errorf("the text has the field %q twice", name)
+		}
+		return nil
 	},
+}
+
+// repeatedName returns a name that an object of a JSON text has twice, or "":
+// encoding/json would take the last of them and say nothing (RFC 8259, section
+// 4, and RFC 7493, section 2.3). The text must be valid.
+func repeatedName(data []byte) string {
+	var names [][]byte // of the objects that are open
+	var begins []int   // where those of each object begin
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{':
+			begins = append(begins, len(names))
+		case '}':
+			begin := begins[len(begins)-1]
+			if name := repeated(names[begin:]); name != nil {
+				return string(name)
+			}
+			names, begins = names[:begin], begins[:len(begins)-1]
+		case '"':
+			end := i + stringLength(data[i:])
+			if isName(data[end:]) {
+				names = append(names, unquoted(data[i:end]))
+			}
+			i = end - 1
+		}
+	}
+	return ""
+}
+
+// repeated returns an element that is there twice, or nil. It sorts the others.
+func repeated(names [][]byte) []byte {
+	slices.SortFunc(names, bytes.Compare)
+	for i := 1; i < len(names); i++ {
+		if bytes.Equal(names[i-1], names[i]) {
+			return names[i]
+		}
+	}
+	return nil
+}
+
+// stringLength returns the length of the string that a text begins with, with
+// its quotes.
+func stringLength(text []byte) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return len(text)
+}
+
+// isName reports whether a colon follows.
+func isName(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && rest[0] == ':'
+}
+
+// unquoted returns the text of a string.
+func unquoted(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return []byte(text)
 }
 
 // unmarshalWhole reads 5.0 and 5e0 as the whole numbers that they are (JSON

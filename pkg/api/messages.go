@@ -17,15 +17,15 @@ type Message struct {
 	Sender        string            `json:"sender,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
 	Version       int64             `json:"version" doc:"1 when created, one more with each edit"`
-	CreatedAt     time.Time         `json:"created_at"`
-	UpdatedAt     time.Time         `json:"updated_at"`
+	CreatedAt     Time              `json:"created_at"`
+	UpdatedAt     Time              `json:"updated_at"`
 }
 
 func viewMessage(m chat.Message) Message {
 	return Message{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
 		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
-		Version: m.Version, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+		Version: m.Version, CreatedAt: Time{m.CreatedAt}, UpdatedAt: Time{m.UpdatedAt},
 	}
 }
 
@@ -39,19 +39,19 @@ type ListedMessage struct {
 	Sender        string            `json:"sender,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
 	Version       int64             `json:"version,omitempty" doc:"1 when created, one more with each edit"`
-	CreatedAt     time.Time         `json:"created_at,omitzero"`
-	UpdatedAt     time.Time         `json:"updated_at,omitzero"`
-	DeletedAt     time.Time         `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`
+	CreatedAt     Time              `json:"created_at,omitzero"`
+	UpdatedAt     Time              `json:"updated_at,omitzero"`
+	DeletedAt     Time              `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`
 }
 
 func listMessage(m chat.Message) ListedMessage {
 	if m.Deleted() {
-		return ListedMessage{MessageNumber: m.Number, DeletedAt: m.DeletedAt}
+		return ListedMessage{MessageNumber: m.Number, DeletedAt: Time{m.DeletedAt}}
 	}
 	return ListedMessage{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
 		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
-		Version: m.Version, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+		Version: m.Version, CreatedAt: Time{m.CreatedAt}, UpdatedAt: Time{m.UpdatedAt},
 	}
 }
 

@@ -24,11 +24,11 @@ func (p ReaderPath) reader() (chat.ChatID, error) {
 
 // Reader is how far a reader has read a chat, as clients see it.
 type Reader struct {
-	Reader            string    `json:"reader"`
-	LastRead          int64     `json:"last_read" doc:"The highest message number read, 0 for none"`
-	Unread            int64     `json:"unread" doc:"Message numbers given out above last_read"`
-	LastMessageNumber int64     `json:"last_message_number" doc:"The highest message number given out in the chat, 0 for none"`
-	UpdatedAt         time.Time `json:"updated_at,omitzero" doc:"When last_read rose; absent while it has not"`
+	Reader            string `json:"reader"`
+	LastRead          int64  `json:"last_read" doc:"The highest message number read, 0 for none"`
+	Unread            int64  `json:"unread" doc:"Message numbers given out above last_read"`
+	LastMessageNumber int64  `json:"last_message_number" doc:"The highest message number given out in the chat, 0 for none"`
+	UpdatedAt         Time   `json:"updated_at,omitzero" doc:"When last_read rose; absent while it has not"`
 }
 
 type readerOutput struct {
@@ -38,7 +38,7 @@ type readerOutput struct {
 func viewReader(s chat.ReadState) *readerOutput {
 	return &readerOutput{Body: Reader{
 		Reader: s.Reader, LastRead: s.LastRead, Unread: s.Unread(),
-		LastMessageNumber: s.LastMessage, UpdatedAt: s.UpdatedAt,
+		LastMessageNumber: s.LastMessage, UpdatedAt: Time{s.UpdatedAt},
 	}}
 }
 

@@ -84,11 +84,11 @@ type FoundMessage struct {
 type Found struct {
 	Status         string         `json:"status" doc:"Always success" example:"success"`
 	Messages       []FoundMessage `json:"messages"`
-	IndexedThrough time.Time      `json:"indexed_through,omitzero"`
+	IndexedThrough Time           `json:"indexed_through,omitzero"`
 }
 
 func viewFound(query chat.Query, found chat.Found) Found {
-	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: found.IndexedThrough}
+	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: Time{found.IndexedThrough}}
 	for i, h := range found.Hits {
 		_, marked := query.Match(h.Message.Body)
 		view.Messages[i] = FoundMessage{

@@ -139,7 +139,8 @@ type Highlight struct {
 // the folded text. The highlights are in the order of the text and apart from
 // one another.
 func (q Query) Match(text string) (Rank, []Highlight) {
-	f := folded{placed: true}
+	f := folded{placed: true, places: make([]span, 0, len(text)+2)}
+	f.text.Grow(len(text) + 2)
 	f.fold(text)
 	found := f.text.String()
 	rank := q.Rank(found)

@@ -59,6 +59,28 @@ type folded struct {
 type span struct{ start, end int }
 
 func (f *folded) fold(text string) {
+	if isASCII(text) { // there is nothing to normalize, and most texts are
+		for i, r := range text {
+			f.addASCII(r, span{i, i + 1})
+		}
+	} else {
+		f.normalize(text)
+	}
+	if f.text.Len() > 0 {
+		f.write(' ', span{len(text), len(text)})
+	}
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *folded) normalize(text string) {
 	var iter norm.Iter
 	iter.InitString(norm.NFKC, text)
 	for !iter.Done() {
@@ -74,9 +96,6 @@ func (f *folded) fold(text string) {
 			segment = segment[size:]
 			f.add(r, from)
 		}
-	}
-	if f.text.Len() > 0 {
-		f.write(' ', span{len(text), len(text)})
 	}
 }
 
@@ -195,7 +214,10 @@ func (f *folded) put(r rune, k kind, from span) {
 
 func (f *folded) write(r rune, from span) {
 	size, _ := f.text.WriteRune(r)
-	for ; f.placed && size > 0; size-- {
+	if !f.placed {
+		return
+	}
+	for ; size > 0; size-- {
 		f.places = append(f.places, from)
 	}
 }

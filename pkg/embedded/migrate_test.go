@@ -22,8 +22,14 @@ import (
 // of the second chat are not indexed yet.
 func unpackFormat1(t *testing.T) (dir string, chats [2]chat.ChatID) {
 	t.Helper()
+	const token = "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"
+	return unpack(t, "format-1.tar.gz"), [2]chat.ChatID{{AppToken: token, Number: 1}, {AppToken: token, Number: 2}}
+}
+
+func unpack(t *testing.T, name string) (dir string) {
+	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
-	packed, err := os.Open(filepath.Join("testdata", "format-1.tar.gz"))
+	packed, err := os.Open(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +41,7 @@ func unpackFormat1(t *testing.T) (dir string, chats [2]chat.ChatID) {
 	for files := tar.NewReader(unzipped); ; {
 		header, err := files.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return dir
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -50,8 +56,6 @@ func unpackFormat1(t *testing.T) (dir string, chats [2]chat.ChatID) {
 		}
 		writeFile(t, dir, header.Name, string(text))
 	}
-	const token = "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"
-	return dir, [2]chat.ChatID{{AppToken: token, Number: 1}, {AppToken: token, Number: 2}}
 }
 
 // index brings up to most changes into the index, as the indexer does.
@@ -131,6 +135,23 @@ func TestMigrateFormat1(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMigrateFormat3: the folder has an app with two chats of three messages
+// each, all of them in an index that has other fields.
+func TestMigrateFormat3(t *testing.T) {
+	dir := unpack(t, "format-3.tar.gz")
+	b := open(t, dir, embedded.Options{})
+	if got := index(t, b, 100); got != 6 {
+		t.Errorf("%d changes to index, want one for each of 6 messages", got)
+	}
+	for number := range int64(2) {
+		id := chat.ChatID{AppToken: "ydifr33wm7haaxcbhreerrf3wv2g2r3rvs6l", Number: number + 1}
+		got, through := searchFor(t, b, id, "apple")
+		if diff := cmp.Diff([]string{"an apple a day", "red apples"}, got); diff != "" || through.IsZero() {
+			t.Errorf("chat %d: indexed through %v, found (-want +got):\n%s", id.Number, through, diff)
+		}
 	}
 }
 

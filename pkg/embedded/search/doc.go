@@ -4,24 +4,35 @@
 // Every message is one document, named <app token>#<chat number>#<message
 // number>, with these fields:
 //
-//	scope    <app token>, and <app token>#<chat number>
-//	words    <app token> SP <word> for each distinct word of chat.Fold(body)
-//	pairs    <app token> SP <word> SP <word> for neighbours of a script without spaces
-//	sender   <app token> SP <sender>
-//	place    chat number, message number, creation time and version
-//	message  the message as JSON, stored only
+//	scope     <app token>, and <app token>#<chat number>
+//	words     <app> <word> for each distinct word of chat.Fold(body)
+//	pairs     <app> <word> SP <word> for neighbours of a script without spaces
+//	sender    <app> <sender>
+//	bucket    <chat> <message number / 1,024>, and <app> <creation time / 16 s>, the newest first
+//	place     chat number, message number, times and version, to sort and filter by
+//	body, by, metadata    stored only
 //
-// The app stands in front of each word, so the words of an app stand side by
-// side in the dictionary, and are there once however many chats have them. A
-// whole word is one look-up there, met with the messages of the chat; the
-// beginning of a word is a range of it, and a part of a word a walk over the
-// app's range. No grams are indexed, which is what makes indexing cheap.
+// <app> and <chat> are hashes of eight bytes, so the words of an app stand side
+// by side in the dictionary, and are there once however many chats have them.
+// What is found by a hash is met with the scope, which is exact.
 //
-// A search looks for whole words first, and for the rest only where they do not
-// fill the page. Then it checks all messages of a small chat one by one, which
-// costs less than a walk over the words of a large app. In a large one, words
-// that nearly every message has are not looked up either: the page is full soon
-// without. Look-ups find at least what matches; chat.Query.Rank decides.
+// A search goes through the segments of the index by itself, on the bitmaps of
+// their dictionaries, and not with bleve's searchers, which visit every match
+// before they sort. For each rank, the best first:
+//
+//   - A bitmap of each segment says which messages match. A whole word is one
+//     look-up. The beginnings and parts of words are found in the vocabulary of
+//     the app, which is kept in memory for the segments that are searched, and
+//     looked up. No grams are indexed, which is what makes indexing cheap.
+//   - The messages are taken bucket by bucket, the newest first, until the page
+//     is full. So a page costs the same however many messages match. Where few
+//     match, the places of all are read at once.
+//   - Where many words match, it costs less to check messages one by one, the
+//     newest first, than to look up the words. chat.Query.Rank decides then, and
+//     wherever words have to stand in a row.
+//
+// What grows with the messages is the bitmaps: one bit for each message of a
+// segment, at most, and some microseconds for a million.
 //
 // The document of a deleted message has its place and nothing to be found by:
 // it stays so that an older version that arrives late is known to be old.

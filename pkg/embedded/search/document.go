@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"chatapi/pkg/chat"
@@ -12,14 +13,21 @@ import (
 	index "github.com/blevesearch/bleve_index_api"
 )
 
-// The fields of a document.
+// The fields of a document that are searched.
 const (
-	wordsField   = "words"
-	pairsField   = "pairs"
-	senderField  = "sender"
-	scopeField   = "scope"
-	placeField   = "place"
-	messageField = "message"
+	wordsField  = "words"
+	pairsField  = "pairs"
+	senderField = "sender"
+	scopeField  = "scope"
+	bucketField = "bucket"
+	placeField  = "place"
+)
+
+// The fields of a document that are stored only.
+const (
+	bodyField     = "body"
+	byField       = "by" // the sender
+	metadataField = "metadata"
 )
 
 // scopeOf returns the term that all messages of a chat have or, with number 0,
@@ -31,26 +39,31 @@ func scopeOf(id chat.ChatID) string {
 	return id.String()
 }
 
-// prefixOf returns what stands in front of each other term of an app. No token
-// has a space in it, so an app's terms are one range of the dictionary.
-func prefixOf(appToken string) string { return appToken + " " }
+// prefixOf returns what stands in front of the other terms of an app or a chat:
+// a hash, because a token of 36 characters would make each term several times
+// as long. Two may have the same, so what is found by such terms is always met
+// with what has the scope.
+func prefixOf(scope string) string {
+	hash := fnv.New64a()
+	hash.Write([]byte(scope)) // never fails
+	return string(hash.Sum(nil))
+}
 
 // newDocument returns a message's document; a deleted message's has nothing
 // but its place.
 func newDocument(id string, m chat.Message) (*document.Document, error) {
-	doc := document.NewDocument(id)
-	doc.AddField(document.NewTextFieldWithIndexingOptions(placeField, nil, placeOf(m).encode(),
-		index.IndexField|index.SkipFreqNorm|index.DocValues))
+	doc, at := document.NewDocument(id), placeOf(m)
+	doc.AddField(document.NewTextFieldWithIndexingOptions(placeField, nil, at.encode(), placeOptions))
 	if m.Deleted() {
 		return doc, nil
 	}
-	stored, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode message %s: %w", id, err)
+	if err := store(doc, m); err != nil {
+		return nil, err
 	}
 	app, words := prefixOf(m.AppToken), strings.Fields(chat.Fold(m.Body))
-	doc.AddField(document.NewTextFieldWithIndexingOptions(messageField, nil, stored, index.StoreField))
 	doc.AddField(newTerms(scopeField, "", m.AppToken, m.ChatID().String()))
+	doc.AddField(newTerms(bucketField, "",
+		bucketsOf(chat.ChatID{AppToken: m.AppToken}).term(at.created), bucketsOf(m.ChatID()).term(at.number)))
 	doc.AddField(newTerms(wordsField, app, words...))
 	if found := pairs(words); len(found) > 0 {
 		doc.AddField(newTerms(pairsField, app, found...))
@@ -59,6 +72,26 @@ func newDocument(id string, m chat.Message) (*document.Document, error) {
 		doc.AddField(newTerms(senderField, app, m.Sender))
 	}
 	return doc, nil
+}
+
+// store adds what a hit shows besides its place.
+func store(doc *document.Document, m chat.Message) error {
+	add := func(field string, value []byte) {
+		doc.AddField(document.NewTextFieldWithIndexingOptions(field, nil, value, index.StoreField))
+	}
+	add(bodyField, []byte(m.Body))
+	if m.Sender != "" {
+		add(byField, []byte(m.Sender))
+	}
+	if len(m.Metadata) == 0 {
+		return nil
+	}
+	metadata, err := json.Marshal(m.Metadata)
+	if err != nil {
+		return fmt.Errorf("encode metadata of message %d: %w", m.Number, err)
+	}
+	add(metadataField, metadata)
+	return nil
 }
 
 // pairs returns each two neighbours of a script without spaces. There a word is
@@ -113,44 +146,55 @@ type place struct {
 	chat    int64
 	number  int64
 	created int64 // milliseconds since 1970
+	updated int64 // milliseconds since 1970
 	version int64
 }
 
+// placeOptions keep each place by itself, so that reading one does not unpack
+// those of a thousand neighbours.
+const placeOptions = index.IndexField | index.SkipFreqNorm | index.DocValues | index.SkipDVCompression | index.SkipDVChunking
+
 func placeOf(m chat.Message) place {
-	return place{chat: m.ChatNumber, number: m.Number, created: m.CreatedAt.UnixMilli(), version: m.Version}
+	return place{
+		chat: m.ChatNumber, number: m.Number,
+		created: m.CreatedAt.UnixMilli(), updated: m.UpdatedAt.UnixMilli(), version: m.Version,
+	}
 }
 
-const (
-	placeDigits = 8       // of one value, each with 7 bits
-	placeBias   = 1 << 55 // makes every value of a message positive
-)
-
-// encode writes each value in digits of 7 bits, because the byte 0xFF
-// separates values in scorch.
+// encode writes each value in digits of 6 bits, the lowest first, with 0x40 on
+// all but its last: the byte 0xFF separates values in scorch. What differs
+// little between messages comes last, for the dictionary shares endings.
 func (p place) encode() []byte {
-	key := make([]byte, 0, 4*placeDigits)
-	for _, n := range [...]int64{p.chat, p.number, p.created, p.version} {
-		u := uint64(n + placeBias)
-		for shift := 7 * (placeDigits - 1); shift >= 0; shift -= 7 {
-			key = append(key, byte(u>>shift)&0x7F)
+	key := make([]byte, 0, 24)
+	for _, n := range [...]int64{p.chat, p.number, p.created, p.updated - p.created, p.version} {
+		u := uint64(n<<1) ^ uint64(n>>63) // small where n is, on either side of 0
+		for ; u >= 0x40; u >>= 6 {
+			key = append(key, byte(u&0x3F|0x40))
 		}
+		key = append(key, byte(u))
 	}
 	return key
 }
 
 func decodePlace(key []byte) (place, error) {
-	var n [4]int64
-	if len(key) != len(n)*placeDigits {
-		return place{}, fmt.Errorf("place %x does not have %d digits", key, len(n)*placeDigits)
-	}
+	var n [5]int64
+	rest := key
 	for i := range n {
 		var u uint64
-		for _, digit := range key[i*placeDigits : (i+1)*placeDigits] {
-			u = u<<7 | uint64(digit)
+		for shift := 0; ; shift += 6 {
+			if len(rest) == 0 {
+				return place{}, fmt.Errorf("place %x is cut off", key)
+			}
+			digit := rest[0]
+			rest = rest[1:]
+			u |= uint64(digit&0x3F) << shift
+			if digit < 0x40 {
+				break
+			}
 		}
-		n[i] = int64(u) - placeBias
+		n[i] = int64(u>>1) ^ -int64(u&1)
 	}
-	return place{chat: n[0], number: n[1], created: n[2], version: n[3]}, nil
+	return place{chat: n[0], number: n[1], created: n[2], updated: n[2] + n[3], version: n[4]}, nil
 }
 
 var errNoPlace = errors.New("a message has no place")

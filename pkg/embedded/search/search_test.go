@@ -15,16 +15,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestIndex holds the contract on each of the ways in which a search goes about
-// beginnings and parts of words.
+// TestIndex holds the contract on each of the ways in which a search may go.
 func TestIndex(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		set  func(*search.Index)
 	}{
-		{"small chats", func(*search.Index) {}},
-		{"large chats", (*search.Index).TakeChatsAsLarge},
-		{"very many words", (*search.Index).LookUpNothing},
+		{"what costs less", func(*search.Index) {}},
+		{"large chats", (*search.Index).CheckNothing},
+		{"very many words", (*search.Index).CheckEverything},
+		{"very many words, and few matches", (*search.Index).CheckFew},
+		{"very many matches", (*search.Index).ReadByBucket},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			chattest.Index(t, func(t *testing.T) chat.Index {
@@ -32,42 +33,6 @@ func TestIndex(t *testing.T) {
 				tt.set(x)
 				return x
 			})
-		})
-	}
-}
-
-// TestDictionaryWalks: what fills a page with whole words does not go over the
-// dictionary, and no search does where no word can hold what it looks for.
-func TestDictionaryWalks(t *testing.T) {
-	x := open(t, t.TempDir())
-	var bodies []string
-	for range 1200 { // more than a small chat has
-		bodies = append(bodies, "red", "infrared", "北京")
-	}
-	messages := newMessages(t, bodies...)
-	apply(t, x, messages...)
-	one := messages[0].ChatID()
-	for _, tt := range []struct {
-		name, query string
-		in          chat.ChatID
-		limit, want int
-	}{
-		{"a full page of whole words", "red", one, 200, 0},
-		{"a full page of whole words of an app", "red", chat.ChatID{AppToken: one.AppToken}, 200, 0},
-		{"a phrase", `"red"`, one, 200, 0},
-		{"a beginning", "re", one, 200, 1},
-		{"a part", "fra", one, 200, 2},
-		{"characters of a script without spaces", "北京", one, 200, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			query, err := chat.ParseQuery(tt.query)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := x.Walks(t.Context(), chat.Search{Chat: tt.in, Query: query, Limit: tt.limit})
-			if err != nil || got != tt.want {
-				t.Errorf("%d walks, error %v; want %d", got, err, tt.want)
-			}
 		})
 	}
 }

@@ -27,7 +27,7 @@ openapi: ## write docs/openapi.yaml from the code, and from it the client and th
 
 .PHONY: test-engines
 test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
-	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex ./internal/cost
+	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex ./pkg/verify ./internal/cost
 
 .PHONY: e2e
 e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws localstack ministack sam-local"

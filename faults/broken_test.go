@@ -256,7 +256,7 @@ func tryBackend(ctx context.Context, dir string, mess func(*local.Backend), soun
 	if sound {
 		within = time.Minute
 	}
-	return settled(ctx, l, tally, within)
+	return settled(ctx, l, tally, within, func(context.Context) error { return nil })
 }
 
 func TestRowsHaveNamesOfTheirOwn(t *testing.T) {

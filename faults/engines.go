@@ -7,14 +7,18 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 
+	"chatapi/faults/inject"
+	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/opensearch"
+	"chatapi/pkg/redrive"
 	"chatapi/pkg/sqs"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -76,6 +80,28 @@ func setUpEngines(ctx context.Context) error {
 		}
 	}
 	return index.Setup(ctx)
+}
+
+// redrive indexes the messages that OpenSearch refused for good, as an operator
+// does with "chatapi dlq redrive".
+func (s *server) redrive(ctx context.Context) error {
+	if s.tally.Faults()[inject.Misfit] == 0 {
+		return nil
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	store, noStore := dynamo.FromEnv(cfg)
+	index, noIndex := opensearch.FromEnv(cfg)
+	letters, noLetters := sqs.StreamLettersFromEnv(cfg)
+	if err := errors.Join(noStore, noIndex, noLetters); err != nil {
+		return err
+	}
+	changes := redrive.Changes{Store: store, Index: index}
+	result, err := redrive.Run(ctx, letters, changes, redrive.Options{Limit: math.MaxInt, Report: func(chat.DeadLetter, error) {}})
+	s.redriven += result.Redriven
+	return err
 }
 
 // stopEngines stops one engine after the other, as the seed has it, for some

@@ -96,7 +96,7 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 	if err := t.settleServer(ctx); err != nil {
 		return err
 	}
-	got.report, err = settled(ctx, l, s.tally, settleWithin)
+	got.report, err = settled(ctx, l, s.tally, settleWithin, s.redrive)
 	got.settled = time.Since(begun)
 	got.usage = watching.end(s, got.report)
 	got.faults = t.faults()
@@ -133,6 +133,9 @@ func (t *trial) faults() (all []string) {
 	if t.row.disturb == powerLoss {
 		all = append(all, t.lost.String())
 	}
+	if n := t.server.redriven; n > 0 {
+		all = append(all, fmt.Sprintf("%d changes redriven", n))
+	}
 	byKind := t.server.tally.Faults()
 	for _, kind := range inject.Kinds() {
 		if n := byKind[kind]; n > 0 && t.row.disturb != killSteps {
@@ -144,12 +147,17 @@ func (t *trial) faults() (all []string) {
 
 // settled reads the state until it agrees with the history, or the time is
 // up, and returns the last report. A slow machine has longer for the first.
-func settled(ctx context.Context, l *load, tally *inject.Tally, within time.Duration) (report *history.Report, err error) {
+// Each time it redrives before.
+func settled(ctx context.Context, l *load, tally *inject.Tally, within time.Duration, redrive func(context.Context) error) (report *history.Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within+firstReport)
 	defer cancel()
 	end := time.Now().Add(within)
 	for {
-		state, readErr := readState(ctx, l.client, l.app)
+		readErr := redrive(ctx)
+		var state history.State
+		if readErr == nil {
+			state, readErr = readState(ctx, l.client, l.app)
+		}
 		if readErr == nil {
 			report, err = history.Check(l.recorder.Requests(), state, tally.LostAnswers()), nil
 		} else if report == nil {

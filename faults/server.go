@@ -39,6 +39,8 @@ type server struct {
 	addr  string
 	tally *inject.Tally
 
+	redriven int // dead letters
+
 	mu      sync.Mutex
 	command *exec.Cmd
 	ended   chan struct{} // closed when the process is gone

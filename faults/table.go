@@ -61,6 +61,8 @@ An invariant is broken where
 
 A create that was delivered five times and never stored is among the dead letters, from where it can be sent again; here it counts as lost.
 
+A change that OpenSearch refuses for good is among the dead letters too, and is redriven before the check, as an operator does with ` + "`chatapi dlq redrive`" + `.
+
 A run also fails where the server takes more than %d MiB of memory (mapped files aside), %d goroutines, %d open files or %d KiB of disk a message, or does not end within %v of SIGTERM.
 
 `

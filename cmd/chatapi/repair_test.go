@@ -10,6 +10,7 @@ import (
 
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
+	"chatapi/pkg/verify"
 )
 
 // damagedFolder makes a data folder whose index lacks the first of two
@@ -139,6 +140,30 @@ func TestRepairRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			setEnvironment(t, nil)
 			refuses(t, strings.Fields(tt.args), tt.status, tt.says)
+		})
+	}
+}
+
+func TestNotVerified(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		result   verify.Result
+		repaired bool
+		want     string // "" for no error
+	}{
+		{"all is right", verify.Result{Repaired: 3, Gaps: 2}, true, ""},
+		{"a difference", verify.Result{Differences: 1, Unchecked: 1}, false, "1 differences are left; --repair mends them"},
+		{"a difference after a repair", verify.Result{Differences: 1}, true, "1 differences are left; a new index mends them: chatapi reindex"},
+		{"a count that is not known to be right", verify.Result{Unchecked: 2}, true, "2 counts changed too fast to be counted; verify again when there is less to do"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			if err := notVerified(tt.result, tt.repaired); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
 		})
 	}
 }

@@ -3,10 +3,13 @@
 package inject
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -40,6 +43,13 @@ var errBroken = errors.New("injected: the connection broke")
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	point := pointOf(r)
+	if point == OpenSearch && strings.HasSuffix(r.URL.Path, "/_bulk") {
+		if f := t.x.fate(OpenSearchBulk); f.kind == Misfit {
+			if err := misfit(r, f.random); err != nil {
+				return nil, err
+			}
+		}
+	}
 	f := t.x.fate(point)
 	switch f.kind {
 	case Refuse, Gone:
@@ -64,6 +74,24 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, err
 }
+
+// misfit puts text in the place of the number of one message in a bulk request,
+// which the mapping knows as a number: OpenSearch indexes the others and answers
+// 400 with a mapper_parsing_exception for this one.
+func misfit(r *http.Request, random *rand.Rand) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	lines := bytes.SplitAfter(body, []byte("\n")) // an action, its document and so on, and what is behind the last
+	document := 1 + 2*random.IntN(len(lines)/2)
+	lines[document] = messageNumber.ReplaceAll(lines[document], []byte(`"message_number":"none"`))
+	body = bytes.Join(lines, nil)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
+}
+
+var messageNumber = regexp.MustCompile(`"message_number":\d+`)
 
 // throttled is what each engine answers to too many requests.
 //

@@ -45,6 +45,7 @@ const (
 	Gone       Kind = "gone"           // refused, and everything of the engine for goneFor
 	Throttle   Kind = "throttled"      // the engine's own answer for too many requests
 	Fail       Kind = "status 500"     // the engine's own answer for an error within
+	Misfit     Kind = "mapping error"  // one document that the mapping does not take, so the engine refuses it alone
 	KillBefore Kind = "kill -9 before" // the process ends before the call
 	KillAfter  Kind = "kill -9 after"  // the process ends when the call has returned
 )

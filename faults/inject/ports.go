@@ -35,13 +35,14 @@ const (
 	DynamoDB          = "DynamoDB.HTTP"
 	SQS               = "SQS.HTTP"
 	OpenSearch        = "OpenSearch.HTTP"
+	OpenSearchBulk    = "OpenSearch.Bulk" // a bulk request, which is a call of OpenSearch.HTTP as well
 )
 
 // Points are all of them.
 var Points = []string{
 	CreateApp, TakeChatNumber, OpenChat, StoreChats, TakeMessageNumber, StoreMessages,
 	UpdateMessage, DeleteMessage, ClaimKey, RecordNumber, ReleaseKey, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
-	DynamoDB, SQS, OpenSearch,
+	DynamoDB, SQS, OpenSearch, OpenSearchBulk,
 }
 
 // Steps are the points that a create passes one after the other, and those of

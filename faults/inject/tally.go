@@ -14,7 +14,7 @@ import (
 // kinds is the order of the kinds in a tally.
 var kinds = []Kind{
 	Refuse, Lose, Part, Slow, Twice, Late, Shuffle, Split, Repeat, Poison,
-	ClockAhead, ClockBack, Gone, Throttle, Fail, KillBefore, KillAfter,
+	ClockAhead, ClockBack, Gone, Throttle, Fail, Misfit, KillBefore, KillAfter,
 }
 
 // Tally counts calls and faults in a file that two processes map: what one of

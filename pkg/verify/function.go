@@ -52,8 +52,11 @@ func (f Function) Handle(ctx context.Context, event Event) (Answer, error) {
 	var err error
 	answer.Result, err = New(f.Store, f.Index, options).Run(ctx)
 	level := slog.LevelInfo
-	if answer.Differences > 0 {
+	switch {
+	case answer.Differences > 0:
 		level = slog.LevelError
+	case answer.Unchecked > 0:
+		level = slog.LevelWarn
 	}
 	f.Log.Log(ctx, level, "verified", "apps", answer.Apps, "chats", answer.Chats, "messages", answer.Messages,
 		"differences", answer.Differences, "repaired", answer.Repaired, "gaps", answer.Gaps, "unchecked", answer.Unchecked,

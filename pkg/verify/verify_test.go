@@ -340,6 +340,22 @@ func TestVerifyStopsWithinAChat(t *testing.T) {
 	}
 }
 
+// moving is a store whose counts of messages change too fast to be counted.
+type moving struct{ verify.Store }
+
+func (moving) TallyMessages(context.Context, chat.ChatID) (chat.Tally, error) {
+	return chat.Tally{}, fmt.Errorf("%w: it changed", chat.ErrUnavailable)
+}
+
+func TestVerifyTellsWhatItCannotCount(t *testing.T) {
+	s := newService(t)
+	result, err := verify.New(moving{s.Store}, s.Index, verify.Options{}).Run(t.Context())
+	s.must(err)
+	if diff := cmp.Diff(verify.Result{Apps: 1, Chats: 2, Messages: 6, Unchecked: 2}, result); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestVerifyUnknownApp(t *testing.T) {
 	s := newService(t)
 	unknown, err := chat.NewApp("unknown", nil, at)
@@ -354,51 +370,77 @@ func TestVerifyUnknownApp(t *testing.T) {
 // create, edit and delete: nothing is wrong, and nothing is found.
 func TestVerifyLiveSystem(t *testing.T) {
 	s := newService(t)
+	verifyLive(t, s.Store, s.Index, local.Backend{
+		Ports:    api.Ports{Store: s.Store, Queue: s.Queue, Index: s.Index, Readers: s.Store},
+		Receiver: s.Queue, Stream: s.Stream, DeadLetters: s.DeadLetters,
+	}, []chat.ChatID{s.id(1), s.id(2)}, 3*time.Second)
+}
+
+// verifyLive serves a backend and verifies it while 8 clients are at work in
+// its chats. What is on its way for less than the time of grace is no
+// difference; a count that changes too fast is not told to be right.
+func verifyLive(t *testing.T, store verify.Store, index chat.VersionIndex, backend local.Backend, chats []chat.ChatID, grace time.Duration) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var serving errgroup.Group
-	serving.Go(func() error {
-		return local.Serve(ctx, slog.New(slog.DiscardHandler), listener, local.Backend{
-			Ports:    api.Ports{Store: s.Store, Queue: s.Queue, Index: s.Index, Readers: s.Store},
-			Receiver: s.Queue, Stream: s.Stream, DeadLetters: s.DeadLetters,
-		})
-	})
+	serving.Go(func() error { return local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend) })
 	var stopped atomic.Bool
 	var clients errgroup.Group
 	for i := range 8 {
-		clients.Go(func() error { return load(t.Context(), s, s.id(int64(i%2+1)), &stopped) })
+		clients.Go(func() error { return load(t.Context(), backend, chats[i%len(chats)], &stopped) })
 	}
-	for round := range 3 {
+	verifyOnce := func(repair bool) verify.Result {
 		var found []verify.Difference
-		result, err := verify.New(s.Store, s.Index, verify.Options{
-			Repair: round > 0, Grace: 3 * time.Second,
-			Found: func(d verify.Difference) { found = append(found, d) },
+		result, err := verify.New(store, index, verify.Options{
+			App: chats[0].AppToken, Repair: repair, Grace: grace, Found: func(d verify.Difference) { found = append(found, d) },
 		}).Run(t.Context())
 		if err != nil || result.Differences+result.Repaired+result.Gaps > 0 {
-			t.Errorf("round %d: %+v, %v, error %v", round, result, found, err)
+			t.Errorf("repair %t: %+v, %v, error %v", repair, result, found, err)
 		}
+		return result
+	}
+	verified := int64(0)
+	for round := range 3 {
+		time.Sleep(2 * time.Second) // so that there is something on its way
+		result := verifyOnce(round > 0)
+		if result.Messages <= verified {
+			t.Errorf("round %d verified %d messages, after %d before: nobody writes", round, result.Messages, verified)
+		}
+		verified = result.Messages
+		t.Logf("round %d: %+v", round, result)
 	}
 	stopped.Store(true)
-	s.must(clients.Wait())
+	if err := clients.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if result := verifyOnce(false); result.Unchecked > 0 {
+		t.Errorf("nobody writes, and it is not all checked: %+v", result)
+	}
 	stop()
-	s.must(serving.Wait())
+	if err := serving.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func load(ctx context.Context, s *service, id chat.ChatID, stopped *atomic.Bool) error {
+func load(ctx context.Context, b local.Backend, id chat.ChatID, stopped *atomic.Bool) error {
 	for !stopped.Load() {
-		n, err := s.Store.TakeMessageNumber(ctx, id)
+		n, err := b.Store.TakeMessageNumber(ctx, id)
 		if err != nil {
 			return err
 		}
-		m := s.message(id, n)
-		if err := s.Queue.Send(ctx, chat.Create{Message: &m}); err != nil {
+		m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: n, Body: "hello", Version: 1, CreatedAt: at, UpdatedAt: at}
+		if err := b.Queue.Send(ctx, chat.Create{Message: &m}); err != nil {
 			return err
 		}
 		body := fmt.Sprint("edited ", n)
-		_, err = s.Store.UpdateMessage(ctx, id, max(1, n/2), chat.MessageEdit{Body: &body, At: at}, nil)
+		_, err = b.Store.UpdateMessage(ctx, id, max(1, n/2), chat.MessageEdit{Body: &body, At: at}, nil)
 		if err == nil && n%3 == 0 {
-			err = s.Store.DeleteMessage(ctx, id, max(1, n/3), at, nil)
+			err = b.Store.DeleteMessage(ctx, id, max(1, n/3), at, nil)
 		}
 		if err != nil && !errors.Is(err, chat.ErrMessageDeleted) && !errors.Is(err, chat.ErrNotStoredYet) {
 			return err

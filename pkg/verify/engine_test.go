@@ -1,0 +1,103 @@
+//go:build engines
+
+package verify_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"chatapi/pkg/api"
+	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo"
+	"chatapi/pkg/local"
+	"chatapi/pkg/opensearch"
+	"chatapi/pkg/sqs"
+	"chatapi/pkg/verify"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+)
+
+// TestVerifyLiveEngines is TestVerifyLiveSystem on DynamoDB Local, ElasticMQ
+// and OpenSearch.
+func TestVerifyLiveEngines(t *testing.T) {
+	endpoint := func(variable string) string {
+		if os.Getenv(variable) == "" {
+			t.Fatal(variable + " is not set: run make test-engines")
+		}
+		return os.Getenv(variable)
+	}
+	load := func(endpoint string) aws.Config {
+		cfg, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(endpoint), config.WithLogger(logging.Nop{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	rows, queues, search := load(endpoint("CHATAPI_TEST_DYNAMODB")), load(endpoint("CHATAPI_TEST_SQS")), endpoint("CHATAPI_TEST_OPENSEARCH")
+	name := "verify-" + strings.ToLower(rand.Text())
+	tables := dynamo.Tables{Apps: name + "-a", Chats: name + "-c", Messages: name + "-m", Counters: name + "-n", Readers: name + "-r", Idempotency: name + "-i"}
+	store := dynamo.New(rows, tables)
+	index, err := opensearch.New(aws.Config{}, opensearch.Config{Endpoint: search, Index: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	creates, noCreates := sqs.CreateQueues(t.Context(), queues, name+"-creates", verify.DefaultGrace)
+	letters, noLetters := sqs.CreateQueues(t.Context(), queues, name+"-stream", verify.DefaultGrace)
+	if err := errors.Join(noCreates, noLetters, store.CreateTables(t.Context()), index.Setup(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeIndex(t, search, name) })
+	queue := sqs.New(queues, creates.Creates)
+	verifyLive(t, store, index, local.Backend{
+		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
+		Receiver: local.Prefetch(queue, 10), Stream: dynamo.NewStream(rows, tables), DeadLetters: sqs.NewDeadLetters(queues, letters.Creates),
+	}, openChats(t, store), verify.DefaultGrace)
+}
+
+// openChats stores an app with two chats.
+func openChats(t *testing.T, store *dynamo.Store) (ids []chat.ChatID) {
+	t.Helper()
+	app, err := chat.NewApp("verify", nil, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreateApp(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n, err := store.TakeChatNumber(t.Context(), app.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := chat.ChatID{AppToken: app.Token, Number: n}
+		err = errors.Join(store.OpenChat(t.Context(), id),
+			store.StoreChats(t.Context(), app.Token, []chat.Chat{{AppToken: app.Token, Number: n, Version: 1, CreatedAt: at, UpdatedAt: at}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func removeIndex(t *testing.T, search, name string) {
+	for _, path := range []string{"/" + name + "-1", "/_index_template/" + name} {
+		request, err := http.NewRequest(http.MethodDelete, search+path, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = answer.Body.Close()
+	}
+}

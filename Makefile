@@ -35,7 +35,8 @@ e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws lo
 
 .PHONY: faults
 faults: ## try to break the promises on everything there is, and write docs/faults.md
-	CHATAPI_ENGINES_KEEP=1 engines/with.sh go run ./faults -table docs/faults.md $(if $(SEED),-seed $(SEED))
+	engines/with.sh go run ./faults -table docs/faults.md $(if $(SEED),-seed $(SEED))
+	CHATAPI_ENGINES_KEEP=1 engines/with.sh go run ./faults -rows aws-engines -table docs/faults.md $(if $(SEED),-seed $(SEED))
 
 .PHONY: faults-brief
 faults-brief: ## the same for two minutes, on the embedded backend

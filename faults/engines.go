@@ -36,12 +36,25 @@ var engineVariables = []struct{ from, to string }{
 // engineNames are those of engines/switch.sh.
 var engineNames = []string{"dynamodb", "sqs", "opensearch"}
 
-// errNoEngines: a row cannot run here.
-var errNoEngines = errors.New("there are no engines: run it with engines/with.sh before the command")
+// keepVariable is 1 where engines/with.sh keeps the data of engines that stop
+// and start. DynamoDB Local on disk takes four times as long for a create as in
+// memory, so the rows that do not stop engines are run without it.
+const keepVariable = "CHATAPI_ENGINES_KEEP"
+
+func kept() bool { return os.Getenv(keepVariable) == "1" }
+
+// Errors of rows that cannot run here.
+var (
+	errNoEngines = errors.New("there are no engines: run it with engines/with.sh before the command")
+	errNotKept   = errors.New("the engines would forget what they hold: run it with " + keepVariable + "=1 before the command")
+)
 
 // setUpEngines creates tables, queues and an index of a row's own, and names
 // them in the environment, where the server finds them.
-func setUpEngines(ctx context.Context) error {
+func setUpEngines(ctx context.Context, r row) error {
+	if r.disturb == enginesStop && !kept() {
+		return errNotKept
+	}
 	for _, v := range engineVariables {
 		address := os.Getenv(v.from)
 		if address == "" {

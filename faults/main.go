@@ -77,7 +77,8 @@ func matrixMain(ctx context.Context, args []string) error {
 }
 
 // chosen returns the rows with these names, or those of the whole or the short
-// matrix, in the latter case with as many creates as it has.
+// matrix, in the latter case with as many creates as it has. Rows that stop
+// engines are among them where the engines keep their data.
 func chosen(names string, brief bool) (rows []row, err error) {
 	if names != "" {
 		for name := range strings.SplitSeq(names, ",") {
@@ -93,7 +94,7 @@ func chosen(names string, brief bool) (rows []row, err error) {
 		if brief {
 			r.creates, r.lasting = r.brief, 0
 		}
-		if r.creates > 0 || r.lasting > 0 {
+		if (r.creates > 0 || r.lasting > 0) && (r.disturb != enginesStop || kept()) {
 			rows = append(rows, r)
 		}
 	}

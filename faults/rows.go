@@ -112,10 +112,10 @@ var matrix = []row{
 	{name: "all", what: "all of these at once, and kill -9 at any time", rules: allRules, disturb: killRandom, every: 700 * time.Millisecond, creates: 100_000, brief: 10_000, clients: 32},
 	{name: "restart", what: "ended and started again under load, as an operator does", disturb: restart, every: time.Second, creates: 60_000, brief: 5_000, clients: 32},
 
-	{name: "aws-none", engines: true, what: "nothing, for comparison", creates: 1_000, clients: 16},
-	{name: "aws-http", engines: true, what: "answers lost after they were applied, broken connections, throttling, 5xx, slow answers, of each engine; documents that the mapping refuses", rules: httpRules, creates: 1_000, clients: 16},
-	{name: "aws-ports", engines: true, what: "the faults of queue, store, index and stream of the rows above; a failed delivery comes again after 30 s, in the template after 181", rules: allRules, creates: 1_000, clients: 16},
-	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 500, clients: 16},
+	{name: "aws-none", engines: true, what: "nothing, for comparison", creates: 5_000, clients: 16},
+	{name: "aws-http", engines: true, what: "answers lost after they were applied, broken connections, throttling, 5xx, slow answers, of each engine; documents that the mapping refuses", rules: httpRules, creates: 5_000, clients: 16},
+	{name: "aws-ports", engines: true, what: "the faults of queue, store, index and stream of the rows above; a failed delivery comes again after 30 s, in the template after 181", rules: allRules, creates: 3_000, clients: 16},
+	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 2_000, clients: 16},
 	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 500, clients: 8, pause: 10 * time.Millisecond},
 
 	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, lasting: 10 * time.Minute, clients: 16, pause: 8 * time.Millisecond},

@@ -75,7 +75,7 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 		return err
 	}
 	if got.row.engines {
-		if err := setUpEngines(ctx); err != nil {
+		if err := setUpEngines(ctx, got.row); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,10 @@ func (got result) command() string {
 		command += " -for " + got.lasting.String()
 	}
 	if got.row.engines {
-		command = "CHATAPI_ENGINES_KEEP=1 engines/with.sh " + command
+		command = "engines/with.sh " + command
+	}
+	if got.row.disturb == enginesStop {
+		command = keepVariable + "=1 " + command
 	}
 	return command
 }

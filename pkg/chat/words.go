@@ -213,7 +213,12 @@ func (f *folded) put(r rune, k kind, from span) {
 }
 
 func (f *folded) write(r rune, from span) {
-	size, _ := f.text.WriteRune(r)
+	size := 1
+	if r < utf8.RuneSelf {
+		f.text.WriteByte(byte(r))
+	} else {
+		size, _ = f.text.WriteRune(r)
+	}
 	if !f.placed {
 		return
 	}

@@ -8,7 +8,7 @@
 //	words     <app> <word> for each distinct word of chat.Fold(body)
 //	pairs     <app> <word> SP <word> for neighbours of a script without spaces
 //	sender    <app> <sender>
-//	bucket    <chat> <message number / 1,024>, and <app> <creation time / 16 s>, the newest first
+//	bucket    <chat> <message number / 512>, and <app> <creation time / 4 s>, the newest first
 //	place     chat number, message number, times and version, to sort and filter by
 //	body, by, metadata    stored only
 //

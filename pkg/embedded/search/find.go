@@ -107,9 +107,10 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 
 // findRank returns up to most hits of a rank, in their order. It returns
 // errMisses where it checks very many messages in vain.
-func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) (hits []chat.Hit, err error) {
+func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat.Hit, error) {
 	sets := make([]*roaring.Bitmap, len(f.parts))
 	for i := range f.parts {
+		var err error
 		if sets[i], err = f.matching(ctx, &f.parts[i], rank); err != nil {
 			return nil, err
 		}
@@ -121,7 +122,7 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) (hits [
 	case last.Rank != rank:
 		last = f.start(rank)
 	}
-	missed := 0
+	hits, missed := make([]chat.Hit, 0, most), 0
 	for c, err := range f.newest(ctx, sets, last) {
 		if err != nil {
 			return nil, err

@@ -33,7 +33,7 @@ type costs struct {
 	ofChat, ofApp uint64 // matches whose places are all read, which costs no more than to go over buckets
 }
 
-var measuredCosts = costs{check: 2, few: 8, misses: 10_000, ofChat: 1000, ofApp: 20_000}
+var measuredCosts = costs{check: 2, few: 8, misses: 10_000, ofChat: 700, ofApp: 20_000}
 
 // lookUpAll is the cost of a check with which nothing is checked that words can
 // tell.

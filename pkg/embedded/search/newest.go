@@ -46,8 +46,8 @@ type buckets struct {
 }
 
 const (
-	numberBits = 10 // 1,024 numbers
-	timeBits   = 14 // some 16 seconds
+	numberBits = 9  // 512 numbers
+	timeBits   = 12 // some 4 seconds
 )
 
 // bucketsOf returns the buckets of a chat or, with number 0, of an app.
@@ -78,13 +78,8 @@ type candidates []candidate
 func (c candidates) Len() int           { return len(c) }
 func (c candidates) Less(i, j int) bool { return c[i].position.Compare(c[j].position) < 0 }
 func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(x any)        { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	last := len(*c) - 1
-	x := (*c)[last]
-	*c = (*c)[:last]
-	return x
-}
+func (c *candidates) Push(any)          { panic("candidates are appended before they are a heap") }
+func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // it was yielded
 
 // yield yields the candidates in the order of hits.
 func (c candidates) yield(yield func(candidate, error) bool) bool {

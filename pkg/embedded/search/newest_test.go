@@ -58,12 +58,12 @@ func drawMessages(t *rapid.T) []chat.Message {
 	seen := map[chat.Position]bool{}
 	for range rapid.IntRange(1, 60).Draw(t, "messages") {
 		id := chat.ChatID{AppToken: app.Token, Number: rapid.Int64Range(1, 2).Draw(t, "chat")}
-		created := begun.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "times")<<14+rapid.Int64Range(-1, 1).Draw(t, "time")) * time.Millisecond)
+		created := begun.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "times")<<12+rapid.Int64Range(-1, 1).Draw(t, "time")) * time.Millisecond)
 		m, err := chat.NewMessage(id, rapid.SampledFrom([]string{"red", "redder", "infrared", "red fox", "blue"}).Draw(t, "body"), "ann", nil, created)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Number = max(1, rapid.Int64Range(0, 4).Draw(t, "numbers")<<10+rapid.Int64Range(-1, 1).Draw(t, "number"))
+		m.Number = max(1, rapid.Int64Range(0, 4).Draw(t, "numbers")<<9+rapid.Int64Range(-1, 1).Draw(t, "number"))
 		if at := (chat.Position{Chat: id.Number, Number: m.Number}); seen[at] {
 			continue
 		} else {
@@ -87,10 +87,10 @@ func drawSearch(t *rapid.T, app string) chat.Search {
 		Query: query, Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
 	}
 	if rapid.Bool().Draw(t, "filtered") {
-		s.After = rapid.SampledFrom([]int64{0, 1023, 1024, 2048, 1 << 50}).Draw(t, "after")
-		s.Before = rapid.SampledFrom([]int64{0, 1, 1024, 1025, 3072}).Draw(t, "before")
-		s.From = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 1<<14)}).Draw(t, "from")
-		s.To = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 2<<14 + 1)}).Draw(t, "to")
+		s.After = rapid.SampledFrom([]int64{0, 511, 512, 1024, 1 << 50}).Draw(t, "after")
+		s.Before = rapid.SampledFrom([]int64{0, 1, 512, 513, 1536}).Draw(t, "before")
+		s.From = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 1<<12)}).Draw(t, "from")
+		s.To = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 2<<12 + 1)}).Draw(t, "to")
 	}
 	return s
 }

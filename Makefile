@@ -118,8 +118,8 @@ bench-stores: ## compare engines that could keep the creates on one machine, and
 	cd bench/stores && go run . >../../docs/storage.md
 
 .PHONY: bench-batches
-bench-batches: ## measure the writer on DynamoDB Local, in one hot chat and in many; installs, starts and stops it
-	engines/with.sh go run ./bench batches
+bench-batches: ## measure the writer's batches on DynamoDB Local for a minute, and write docs/batches.md
+	engines/with.sh go run ./bench batches >docs/batches.md
 
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,86 +18,147 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/sync/errgroup"
 )
 
+const (
+	// batchesFor is how long one measurement takes.
+	batchesFor = 4 * time.Second
+	// mappingBatch is the BatchSize of WriterMapping in template.yaml.
+	mappingBatch = 99
+	// manyChats is how many chats take turns where it is not one.
+	manyChats = 1000
+)
+
+// batches is one measurement: a writer stores batches of so many messages, so
+// many of them at once, as Lambda's pollers hand them to it. The chats take
+// turns.
+type batches struct{ chats, records, atOnce int }
+
+const batchesHead = `# The writer's batches
+
+` + "`make bench-batches`" + ` wrote this page: the writer's own code on DynamoDB Local, in memory, %s, on %d cores that the client shares; %v for each line, after %v that do not count. DynamoDB Local shows how many transactions there are and which of them meet; how many rows a second they make is that of this machine, not of DynamoDB.
+
+A transaction stores up to 99 messages of one chat and adds to the chat's count. Two of one chat change the same count: where they meet, DynamoDB refuses one of them for a conflict, and the writer makes it again after a random time. Messages of different chats never meet.
+
+DynamoDB Local makes one transaction after the other. So conflicts do not show there, and batches at once wait in line for each other: what they bring on AWS it cannot tell, only that nothing is made in vain. It is slower with every table that it has made, also after they are deleted, so all lines share their tables.
+
+`
+
+const batchesAtOnce = `## Batches at once
+
+Batches of %d, as WriterMapping gives them. In one chat a batch is one transaction. In many chats each message of a batch has a transaction of its own, with a count of its own, so a row costs twice the write units, and these transactions run side by side within a batch already.
+
+`
+
+const batchesSizes = `## Messages in a batch
+
+One batch at a time, in one chat. A transaction takes 100 items, of which one is the count: the hundredth message of a batch needs a second transaction and adds to the count once more, for two more write units and one more chance of a conflict. That is why WriterMapping's BatchSize is %d.
+
+`
+
 // measureBatches measures the writer on DynamoDB Local, which engines/with.sh
-// starts: several writers side by side, as Lambda runs them, in one hot chat
-// and in many, with batches of several sizes.
+// starts, and prints a page.
 func measureBatches(ctx context.Context) error {
 	endpoint := os.Getenv("CHATAPI_TEST_DYNAMODB")
 	if endpoint == "" {
 		return errors.New("CHATAPI_TEST_DYNAMODB names no DynamoDB Local: run make bench-batches")
 	}
-	var writes atomic.Int64
+	var seen transactions
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithBaseEndpoint(endpoint),
-		config.WithAPIOptions([]func(*middleware.Stack) error{countCalls("TransactWriteItems", &writes)}))
+		config.WithAPIOptions([]func(*middleware.Stack) error{seen.watch}))
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| chats | records of a batch | writers | rows a second | transactions | of these in vain |\n|---:|---:|---:|---:|---:|---:|\n")
-	for _, chats := range []int{1, 100} {
-		for _, records := range []int{10, 100, 1000} {
-			for _, writers := range []int{1, 4} {
-				b := batches{chats: chats, records: records, writers: writers}
-				rate, err := b.measure(ctx, cfg, &writes)
-				if err != nil {
-					return err
-				}
-				calls := writes.Swap(0)
-				fmt.Printf("| %d | %d | %d | %.0f | %d | %d |\n", chats, records, writers, rate, calls, calls-b.needed())
-			}
-		}
-	}
-	return nil
-}
-
-// batches is one measurement.
-type batches struct{ chats, records, writers int }
-
-const (
-	batchRows  = 4000 // that are stored in one measurement
-	inOneWrite = 99   // messages that fit in one transaction beside their chat's count
-)
-
-// needed returns how many transactions there are where none is in vain.
-func (b batches) needed() int64 {
-	perChat := (b.records + b.chats - 1) / b.chats
-	groups := min(b.records, b.chats)
-	return int64(batchRows / b.records * groups * ((perChat + inOneWrite - 1) / inOneWrite))
-}
-
-func (b batches) measure(ctx context.Context, cfg aws.Config, writes *atomic.Int64) (perSecond float64, err error) {
 	prefix := fmt.Sprintf("bench-%d-", time.Now().UnixNano())
 	store := dynamo.New(cfg, dynamo.Tables{
 		Apps: prefix + "Apps", Chats: prefix + "Chats", Messages: prefix + "Messages",
 		Counters: prefix + "Counters", Readers: prefix + "Readers", Idempotency: prefix + "Idempotency",
 	})
 	if err := store.CreateTables(ctx); err != nil {
-		return 0, fmt.Errorf("create tables: %w", err)
+		return fmt.Errorf("create tables: %w", err)
 	}
+	warmUp := []int{manyChats, 1, 1, 1} // chats, until the engine is as fast as it gets
+	for _, chats := range warmUp {
+		if _, err := (batches{chats: chats, records: mappingBatch, atOnce: 4}).measure(ctx, store, &seen); err != nil {
+			return err
+		}
+	}
+	fmt.Printf(batchesHead, time.Now().UTC().Format("on 2006-01-02"), runtime.NumCPU(), batchesFor, time.Duration(len(warmUp))*batchesFor)
+	var atOnce, sizes []batches
+	for _, chats := range []int{1, manyChats} {
+		for _, n := range []int{1, 2, 4, 8} {
+			atOnce = append(atOnce, batches{chats: chats, records: mappingBatch, atOnce: n})
+		}
+	}
+	for _, records := range []int{10, 98, 99, 100, 198} {
+		sizes = append(sizes, batches{chats: 1, records: records, atOnce: 1})
+	}
+	fmt.Printf(batchesAtOnce, mappingBatch)
+	if err := measureAll(ctx, store, &seen, atOnce); err != nil {
+		return err
+	}
+	fmt.Println()
+	fmt.Printf(batchesSizes, mappingBatch)
+	return measureAll(ctx, store, &seen, sizes)
+}
+
+// measureAll prints a table of measurements.
+func measureAll(ctx context.Context, store *dynamo.Store, seen *transactions, all []batches) error {
+	fmt.Printf("| chats | messages of a batch | batches at once | rows a second | transactions | for a batch | conflicts | tried again |\n|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	for _, b := range all {
+		got, err := b.measure(ctx, store, seen)
+		if err != nil {
+			return err
+		}
+		made := seen.made.Load()
+		fmt.Printf("| %d | %d | %d | %.0f | %d | %.2f | %d | %d |\n", b.chats, b.records, b.atOnce, got.perSecond,
+			made, float64(made)/float64(got.batches), seen.conflicts.Load(), seen.asked.Load()-made)
+	}
+	return nil
+}
+
+// stored is what a measurement gave.
+type stored struct {
+	batches   int64
+	perSecond float64 // rows
+}
+
+// measure lets the writer work in the chats of a new app. All measurements share
+// their tables: with 36 of them DynamoDB Local took about ten times as long as
+// with 6.
+func (b batches) measure(ctx context.Context, store *dynamo.Store, seen *transactions) (stored, error) {
 	app, err := chat.NewApp("bench", nil, time.Now())
 	if err == nil {
 		err = store.CreateApp(ctx, app)
 	}
 	if err != nil {
-		return 0, err
+		return stored{}, err
 	}
-	all, err := b.events(app.Token)
-	if err != nil {
-		return 0, err
-	}
-	writes.Store(0)
+	seen.reset()
 	w := writer.New(store, slog.New(slog.DiscardHandler))
+	var next atomic.Int64
 	storing, ctx := errgroup.WithContext(ctx)
-	storing.SetLimit(b.writers)
 	start := time.Now()
-	for _, event := range all {
-		storing.Go(func() error { return handle(ctx, w, event) })
+	for range b.atOnce {
+		storing.Go(func() error {
+			for time.Since(start) < batchesFor {
+				event, err := b.event(app.Token, int(next.Add(1)-1))
+				if err != nil {
+					return err
+				}
+				if err := handle(ctx, w, event); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	err = storing.Wait()
-	return batchRows / time.Since(start).Seconds(), err
+	n := next.Load()
+	return stored{batches: n, perSecond: float64(n) * float64(b.records) / time.Since(start).Seconds()}, err
 }
 
 // handle lets a writer store an event, and again what it did not store.
@@ -109,45 +172,62 @@ func handle(ctx context.Context, w *writer.Writer, event events.SQSEvent) error 
 		for _, f := range answer.BatchItemFailures {
 			failed[f.ItemIdentifier] = true
 		}
-		var again []events.SQSMessage
-		for _, r := range event.Records {
-			if failed[r.MessageId] {
-				again = append(again, r)
-			}
-		}
-		event.Records = again
+		event.Records = slices.DeleteFunc(event.Records, func(r events.SQSMessage) bool { return !failed[r.MessageId] })
 	}
 	return ctx.Err()
 }
 
-// events returns batches in which the chats take turns.
-func (b batches) events(appToken string) ([]events.SQSEvent, error) {
-	all := make([]events.SQSEvent, batchRows/b.records)
-	for n := range batchRows {
+// event returns the nth batch.
+func (b batches) event(appToken string, nth int) (event events.SQSEvent, err error) {
+	for n := nth * b.records; n < (nth+1)*b.records; n++ {
 		m, err := chat.NewMessage(chat.ChatID{AppToken: appToken, Number: int64(n%b.chats + 1)}, "a short message", "bench", nil, time.Now())
 		if err != nil {
-			return nil, err
+			return event, err
 		}
 		m.Number = int64(n/b.chats + 1)
 		body, err := chat.EncodeCreate(chat.Create{Message: &m})
 		if err != nil {
-			return nil, err
+			return event, err
 		}
-		event := &all[n/b.records]
 		event.Records = append(event.Records, events.SQSMessage{MessageId: fmt.Sprint(n), Body: string(body)})
 	}
-	return all, nil
+	return event, nil
 }
 
-// countCalls counts the requests of one operation of an AWS service, with those
-// that the SDK tries again.
-func countCalls(operation string, calls *atomic.Int64) func(*middleware.Stack) error {
-	return func(stack *middleware.Stack) error {
-		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("count", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			if middleware.GetOperationName(ctx) == operation {
-				calls.Add(1)
-			}
-			return next.HandleFinalize(ctx, in)
-		}), "Retry", middleware.After)
+// transactions counts what the writer asks of DynamoDB.
+type transactions struct {
+	asked     atomic.Int64 // requests, with those that are made again
+	made      atomic.Int64 // that stored something
+	conflicts atomic.Int64 // that another transaction was in the way of
+}
+
+func (t *transactions) reset() {
+	t.asked.Store(0)
+	t.made.Store(0)
+	t.conflicts.Store(0)
+}
+
+// watch counts each request, those among them that the SDK tries again.
+func (t *transactions) watch(stack *middleware.Stack) error {
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("count", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleFinalize(ctx, in)
+		if middleware.GetOperationName(ctx) == "TransactWriteItems" {
+			t.count(err)
+		}
+		return out, metadata, err
+	}), "Retry", middleware.After)
+}
+
+func (t *transactions) count(err error) {
+	t.asked.Add(1)
+	if err == nil {
+		t.made.Add(1)
+		return
+	}
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
+		return aws.ToString(r.Code) == "TransactionConflict"
+	}) {
+		t.conflicts.Add(1)
 	}
 }

@@ -46,7 +46,7 @@ func today() limits {
 		apiRate: 1000, apiBurst: 2000,
 		concurrency: 1000, perEnvironment: 10, scaling: 100,
 		tableUnits: 4000, tableQuota: 40000, doubleWithin: 1800, itemUnits: 1000, isolateAfter: 300,
-		inFlight: 120000, pollers: 5, pollersPerMin: 300, mostPollers: 1250, writers: 10, batch: 100, batchSeconds: 0.05,
+		inFlight: 120000, pollers: 5, pollersPerMin: 300, mostPollers: 1250, writers: 10, batch: 99, batchSeconds: 0.05,
 		rowUnits: 2, countUnits: 2, countsPerChat: 100,
 		indexed: 1500,
 	}
@@ -68,7 +68,7 @@ var sources = []source{
 	{"SQS: sends to a standard queue", "nearly unlimited", "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"},
 	{"SQS: messages in flight of a standard queue", "120,000", "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"},
 	{"Lambda: batches of a queue's mapping at the same time", "5, and 300 more a minute up to 1,250", "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"},
-	{"Lambda: messages of a batch of a standard queue", "10,000, with a window; the template has 100", "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"},
+	{"Lambda: messages of a batch of a standard queue", "10,000, with a window; the template has 99", "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"},
 	{"writer: a batch", "50 ms (assumed)", "functions/writer"},
 	{"OpenSearch: documents", "1,500 a second on one t3.small.search, 5,000 on an r7g.large.search (assumed; measure yours)", "template.yaml"},
 }

@@ -17,7 +17,7 @@ const (
 
 	// The template's settings.
 	memory         = 0.5 // GB of each function
-	batchSize      = 100 // of the writer's mapping
+	batchSize      = 99  // of the writer's mapping
 	indexerBatch   = 500 // of the indexer's mapping
 	alarms         = 4
 	leastPollers   = 5 // that Lambda begins to read a queue with

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chatapi/internal/follow"
@@ -17,10 +18,11 @@ import (
 // source is an app in memory whose chats get a message more with each look at
 // them, once the export has begun to read messages.
 type source struct {
-	chats   map[int64][]int64 // numbers of messages by chat
-	created time.Time         // all of them
-	late    map[int64]time.Time
-	grows   bool
+	chats map[int64][]int64       // numbers of messages by chat
+	age   time.Duration           // of all of them, at now
+	late  map[int64]time.Duration // after now, when they are stored
+	now   time.Time
+	grows bool
 }
 
 func (s *source) App(context.Context) (transfer.Line, error) {
@@ -69,20 +71,19 @@ func (s *source) NewestMessage(_ context.Context, chat int64) (int64, error) {
 func (s *source) page(numbers []int64, after int64, line func(int64) transfer.Line) (page follow.Page[transfer.Line]) {
 	page.At = time.Now()
 	for _, n := range numbers {
-		if n <= after || s.late[n].After(time.Now()) {
+		if n <= after || time.Since(s.now) < s.late[n] {
 			continue
 		}
 		if len(page.Rows) == 2 {
 			page.More = true
 			break
 		}
-		page.Rows = append(page.Rows, follow.Row[transfer.Line]{Number: n, At: s.created, Item: line(n)})
+		page.Rows = append(page.Rows, follow.Row[transfer.Line]{Number: n, At: s.now.Add(-s.age), Item: line(n)})
 	}
 	return page
 }
 
 func TestExport(t *testing.T) {
-	old, now := time.Now().Add(-time.Hour), time.Now()
 	for _, tt := range []struct {
 		name   string
 		source source
@@ -92,28 +93,30 @@ func TestExport(t *testing.T) {
 		notes  string
 	}{
 		{"an empty app", source{}, nil, time.Minute, "", ""},
-		{"chats and messages", source{chats: map[int64][]int64{1: {1, 2, 3, 4, 5}, 2: {1}, 3: nil}, created: old}, nil, time.Minute, "1 1.1 1.2 1.3 1.4 1.5 2 2.1 3", ""},
-		{"some chats", source{chats: map[int64][]int64{1: {1}, 2: {1}, 3: {1}}, created: old}, []int64{3, 1}, time.Minute, "1 1.1 3 3.1", ""},
-		{"what arrives meanwhile is left out", source{chats: map[int64][]int64{1: {1, 2, 3}, 2: {1}}, created: old, grows: true}, nil, time.Minute, "1 1.1 1.2 1.3 2 2.1", ""},
-		{"old numbers that are not used", source{chats: map[int64][]int64{2: {3, 9}, 7: {1}}, created: old}, nil, time.Minute, "2 2.3 2.9 7 7.1", ""},
-		{"a message that is stored late", source{chats: map[int64][]int64{1: {1, 2, 3}}, created: now, late: map[int64]time.Time{2: now.Add(500 * time.Millisecond)}}, nil, time.Minute, "1 1.1 1.2 1.3", ""},
-		{"a new number that is not used", source{chats: map[int64][]int64{1: {1, 3}}, created: now}, nil, 2500 * time.Millisecond, "1 1.1 1.3",
+		{"chats and messages", source{chats: map[int64][]int64{1: {1, 2, 3, 4, 5}, 2: {1}, 3: nil}, age: time.Hour}, nil, time.Minute, "1 1.1 1.2 1.3 1.4 1.5 2 2.1 3", ""},
+		{"some chats", source{chats: map[int64][]int64{1: {1}, 2: {1}, 3: {1}}, age: time.Hour}, []int64{3, 1}, time.Minute, "1 1.1 3 3.1", ""},
+		{"what arrives meanwhile is left out", source{chats: map[int64][]int64{1: {1, 2, 3}, 2: {1}}, age: time.Hour, grows: true}, nil, time.Minute, "1 1.1 1.2 1.3 2 2.1", ""},
+		{"old numbers that are not used", source{chats: map[int64][]int64{2: {3, 9}, 7: {1}}, age: time.Hour}, nil, time.Minute, "2 2.3 2.9 7 7.1", ""},
+		{"a message that is stored late", source{chats: map[int64][]int64{1: {1, 2, 3}}, late: map[int64]time.Duration{2: 500 * time.Millisecond}}, nil, time.Minute, "1 1.1 1.2 1.3", ""},
+		{"a new number that is not used", source{chats: map[int64][]int64{1: {1, 3}}}, nil, 2500 * time.Millisecond, "1 1.1 1.3",
 			"number 2 is missing among the messages of chat 1; waiting for it up to 2.5s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var out bytes.Buffer
-			var notes []string
-			export := transfer.Export{Source: &tt.source, Only: tt.only, Wait: tt.wait, Note: func(n string) { notes = append(notes, n) }}
-			if err := export.Run(t.Context(), &out); err != nil {
-				t.Fatal(err)
-			}
-			if got := outline(t, out.String()); got != strings.TrimSpace("A "+tt.want) {
-				t.Errorf("exports %q, want A and %q", got, tt.want)
-			}
-			if got := strings.Join(notes, "\n"); got != tt.notes {
-				t.Errorf("notes %q, want %q", got, tt.notes)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				tt.source.now = time.Now()
+				var out bytes.Buffer
+				var notes []string
+				export := transfer.Export{Source: &tt.source, Only: tt.only, Wait: tt.wait, Note: func(n string) { notes = append(notes, n) }}
+				if err := export.Run(t.Context(), &out); err != nil {
+					t.Fatal(err)
+				}
+				if got := outline(t, out.String()); got != strings.TrimSpace("A "+tt.want) {
+					t.Errorf("exports %q, want A and %q", got, tt.want)
+				}
+				if got := strings.Join(notes, "\n"); got != tt.notes {
+					t.Errorf("notes %q, want %q", got, tt.notes)
+				}
+			})
 		})
 	}
 }

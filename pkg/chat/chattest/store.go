@@ -314,13 +314,7 @@ func cancelled(t *testing.T, s storeTest) {
 		{"DeleteMessage", func() error { return s.DeleteMessage(ctx, id, 1, clock, nil) }},
 		{"Ping", func() error { return s.Ping(ctx) }},
 	} {
-		begun := time.Now()
-		if err := call.run(); err == nil {
-			t.Errorf("%s: no error", call.name)
-		}
-		if took := time.Since(begun); took > 2*time.Second {
-			t.Errorf("%s: returned after %v", call.name, took)
-		}
+		wantEnd(t, call.name, 2*time.Second, call.run)
 	}
 }
 

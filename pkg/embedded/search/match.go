@@ -162,8 +162,8 @@ func (f *finder) ofVocabulary(ctx context.Context, p *part, in *roaring.Bitmap, 
 			continue
 		}
 		words, having = append(words, i), having+int(all.documents[i])
-		checked := min(messages, (f.search.Limit+1)*int(p.FullSize())/having) // until the page is full
-		if len(words) > f.costs.check*checked {
+		checked := (f.search.Limit + 1) * int(p.FullSize()) / having // in all parts, until the page is full
+		if len(words) > f.costs.check*messages || len(words)*len(f.parts) > f.costs.check*checked {
 			p.guessed = true
 			return in, nil
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -165,5 +166,42 @@ func TestNotVerified(t *testing.T) {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestDamagedCreateIsListed: what a disk has damaged in the log of creates is
+// among the dead letters when the folder is opened next.
+func TestDamagedCreateIsListed(t *testing.T) {
+	dir := t.TempDir()
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := chat.NewMessage(chat.ChatID{AppToken: strings.Repeat("a", chat.TokenLength), Number: 1}, "hello", "", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Number = 1
+	if err := errors.Join(b.Queue.Send(t.Context(), chat.Create{Message: &m}), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "creates", "*.log"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, error %v, want one", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)-1] ^= 1
+	if err := os.WriteFile(files[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var both bytes.Buffer
+	status := run(t.Context(), []string{"dlq", "list", "--data", dir}, func(string) string { return "" }, nil, &both, &both)
+	for _, want := range []string{"level=ERROR", "1  creates  ", "no create", "damaged: its bytes in the log of creates do not match their checksum; the body is "} {
+		if status != 0 || !strings.Contains(both.String(), want) {
+			t.Errorf("status %d, says %q, want %q", status, both.String(), want)
+		}
 	}
 }

@@ -19,11 +19,6 @@ import (
 // folder: a server that is being restarted needs a moment to close it.
 const lockTimeout = "1s"
 
-// smallSegment is up to how many messages a segment is merged with the smallest
-// ones. A search looks into each segment, and with the engine's own 2,000 there
-// are twice as many of them; to index costs the same.
-const smallSegment = 20_000
-
 // errClosed is what every method returns after Close.
 var errClosed = fmt.Errorf("%w: the search index is closed", chat.ErrUnavailable)
 
@@ -52,10 +47,7 @@ func Open(dir string) (*Index, error) {
 		return nil, errors.New("open search index: no folder is named")
 	}
 	queue := index.NewAnalysisQueue(1)
-	engine, err := scorch.NewScorch(scorch.Name, map[string]any{
-		"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true, "asyncErrorCallbackName": pauseName,
-		"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": smallSegment},
-	}, queue)
+	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true, "asyncErrorCallbackName": pauseName}, queue)
 	if err == nil {
 		err = engine.Open()
 	}

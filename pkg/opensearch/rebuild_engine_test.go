@@ -24,6 +24,7 @@ import (
 )
 
 func TestVersionIndex(t *testing.T) {
+	t.Parallel()
 	chattest.VersionIndex(t, func(t *testing.T) chat.VersionIndex { return setUp(t) })
 }
 
@@ -84,6 +85,7 @@ func wantVersions(t *testing.T, x *opensearch.Index, id chat.ChatID, want string
 }
 
 func TestRebuild(t *testing.T) {
+	t.Parallel()
 	chattest.Rebuild(t, func(t *testing.T) chattest.RebuildUnderTest {
 		x, _ := rebuildable(t)
 		return chattest.RebuildUnderTest{
@@ -97,6 +99,7 @@ func TestRebuild(t *testing.T) {
 // one since the build began, whichever process goes on with it, and no older
 // version of it.
 func TestRebuildCatchesUp(t *testing.T) {
+	t.Parallel()
 	x, name := rebuildable(t)
 	m := newMessage(t, "red")
 	id := m.ChatID()
@@ -149,6 +152,7 @@ func TestRebuildCatchesUp(t *testing.T) {
 // TestSwitchThatIsKilled leaves a switch where a kill could: writes are blocked
 // until the next process goes on.
 func TestSwitchThatIsKilled(t *testing.T) {
+	t.Parallel()
 	x, name := rebuildable(t)
 	m := newMessage(t, "red")
 	applyTo(t, x, m)
@@ -386,6 +390,7 @@ func (p *proxy) handler(pass http.Handler) http.HandlerFunc {
 }
 
 func TestAbandon(t *testing.T) {
+	t.Parallel()
 	x, name := rebuildable(t)
 	m := newMessage(t, "red")
 	applyTo(t, x, m)

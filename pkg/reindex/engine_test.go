@@ -70,6 +70,10 @@ func rebuild(ctx context.Context, store chat.Scanner, index *opensearch.Index) (
 	return reindex.New(store, build, reindex.Options{}).Run(ctx)
 }
 
+// raceFor is how long reindexes race: several switches, each of which waits
+// for the last searches of the index that it replaced.
+const raceFor = 30 * time.Second
+
 // TestReindexesAtOnce lets three reindexes race while 20 writers create, edit
 // and delete messages. In the end the index is the table.
 func TestReindexesAtOnce(t *testing.T) {
@@ -92,7 +96,7 @@ func TestReindexesAtOnce(t *testing.T) {
 		chats[i] = c
 		clients.Go(func() error { return errors.Join(c.create(ctx, firstThere), c.write(ctx, &stopped)) })
 	}
-	live, takenOver, err := rebuilds(ctx, store, index, time.Now().Add(time.Minute))
+	live, takenOver, err := rebuilds(ctx, store, index, time.Now().Add(raceFor))
 	stopped.Store(true)
 	if err := errors.Join(err, clients.Wait()); err != nil {
 		t.Fatal(err)

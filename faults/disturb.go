@@ -20,6 +20,7 @@ type trial struct {
 	server *server
 	random *rand.Rand
 	done   map[disturbance]int // how often each happened
+	places map[inject.Kill]int // where the server killed itself, whatever the Hit
 
 	disk  *volatile.Disk // that the data is on, nil for the machine's own
 	mount *volatile.Mount
@@ -58,8 +59,8 @@ func (t *trial) unmountDisk() error {
 // rarely is how many calls a step has in the time between two kills, at most:
 // those that deal with batches have few.
 var rarely = map[string]int64{
-	inject.Receive: 15, inject.StoreMessages: 100, inject.DeleteDelivery: 12, inject.ReadStream: 4, inject.Apply: 3,
-	inject.Checkpoint: 3, inject.TakeChatNumber: 1, inject.OpenChat: 1, inject.StoreChats: 1, inject.UpdateMessage: 60, inject.DeleteMessage: 30,
+	inject.Receive: 8, inject.StoreMessages: 50, inject.DeleteDelivery: 6, inject.ReadStream: 3, inject.Apply: 2,
+	inject.Checkpoint: 2, inject.TakeChatNumber: 1, inject.OpenChat: 1, inject.StoreChats: 1, inject.UpdateMessage: 60, inject.DeleteMessage: 30,
 	inject.ClaimKey: 50, inject.RecordNumber: 50,
 	inject.TakeMessageNumber: 1500, inject.Send: 1500,
 }
@@ -129,6 +130,7 @@ func (t *trial) killAtSteps(ctx context.Context) error {
 				return fmt.Errorf("the server ended by itself: %w\n%s", err, t.server.logged())
 			}
 			t.done[killSteps]++
+			t.places[inject.Kill{Point: at.Point, After: at.After}]++
 		case <-time.After(within): // the step did not come
 		}
 	}

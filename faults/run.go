@@ -66,7 +66,7 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 	if err != nil {
 		return err
 	}
-	t := &trial{row: got.row, server: s, random: rand.New(rand.NewPCG(got.seed, 0)), done: map[disturbance]int{}}
+	t := &trial{row: got.row, server: s, random: rand.New(rand.NewPCG(got.seed, 0)), done: map[disturbance]int{}, places: map[inject.Kill]int{}}
 	defer func() {
 		s.close()
 		err = errors.Join(err, t.unmountDisk())
@@ -129,6 +129,9 @@ func (t *trial) loaded(ctx context.Context, l *load, creates int, lasting time.D
 func (t *trial) faults() (all []string) {
 	for what, n := range t.done {
 		all = append(all, fmt.Sprintf("%d %s", n, what))
+	}
+	if t.row.disturb == killSteps {
+		all = append(all, fmt.Sprintf("at %d of %d places", len(t.places), 2*len(inject.Steps)))
 	}
 	if t.row.disturb == powerLoss {
 		all = append(all, t.lost.String())

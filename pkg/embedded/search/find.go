@@ -154,7 +154,7 @@ func (f *finder) check(ctx context.Context, c candidate, rank chat.Rank) (h chat
 		return h, err
 	}
 	p := &f.parts[c.part]
-	if h.Message, err = p.message(c.document, f.search.Chat.AppToken); err != nil {
+	if h.Message, err = p.message(c.document, c.at, f.search.Chat.AppToken); err != nil {
 		return h, err
 	}
 	h.Rank = rank

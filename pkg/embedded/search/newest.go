@@ -67,6 +67,7 @@ func (b buckets) term(n int64) string {
 // candidate is a message that may be a hit.
 type candidate struct {
 	position chat.Position
+	at       place
 	part     int
 	document uint32
 }
@@ -132,7 +133,7 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 			return nil, err
 		}
 		if p := f.position(at, last.Rank); f.filter.lets(at) && last.Compare(p) < 0 {
-			found = append(found, candidate{position: p, part: in, document: document})
+			found = append(found, candidate{position: p, at: at, part: in, document: document})
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()

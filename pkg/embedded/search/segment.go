@@ -79,18 +79,14 @@ func (s *segmentReader) place(document uint32) (p place, err error) {
 
 var placeFields = []string{placeField}
 
-// message reads the message of a document of an app.
-func (s *segmentReader) message(document uint32, app string) (chat.Message, error) {
-	at, err := s.place(document)
-	if err != nil {
-		return chat.Message{}, err
-	}
+// message reads the message of an app in a document, whose place is known.
+func (s *segmentReader) message(document uint32, at place, app string) (chat.Message, error) {
 	m := chat.Message{
 		AppToken: app, ChatNumber: at.chat, Number: at.number, Version: at.version,
 		CreatedAt: time.UnixMilli(at.created).UTC(), UpdatedAt: time.UnixMilli(at.updated).UTC(),
 	}
 	decodeErr := errNoMessage
-	err = s.VisitDocument(uint64(document), func(field string, _ byte, value []byte, _ []uint64) bool {
+	err := s.VisitDocument(uint64(document), func(field string, _ byte, value []byte, _ []uint64) bool {
 		switch field {
 		case bodyField:
 			m.Body, decodeErr = string(value), nil

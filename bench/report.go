@@ -275,7 +275,7 @@ func (r *report) writeGrowth(out *strings.Builder) {
 	}
 	row("bytes on disk for a message", "%.0f", 1, func(s size) float64 { return s.bytesPerMessage })
 	row("first answer after a crash under load", "%.0f ms", 1000, func(s size) float64 { return s.restart.Seconds() })
-	row("memory of the server, MiB", "%.0f", 1.0/(1<<20), func(s size) float64 { return float64(s.creates.memory) })
+	row("memory of the server and the files that it maps, MiB", "%.0f", 1.0/(1<<20), func(s size) float64 { return float64(s.creates.memory) })
 	out.WriteString("\n")
 }
 

@@ -122,7 +122,7 @@ func TestDeadLetters(t *testing.T) {
 			continue
 		}
 		out, err := client.ReceiveMessage(t.Context(), &awssqs.ReceiveMessageInput{
-			QueueUrl: &url, MessageAttributeNames: []string{"Reason"}, VisibilityTimeout: 30,
+			QueueUrl: &url, MessageAttributeNames: []string{"Reason"}, VisibilityTimeout: 30, WaitTimeSeconds: 10,
 		})
 		if err != nil || len(out.Messages) != 1 {
 			t.Fatalf("%s: receive: %d messages, error %v", c.name, len(out.Messages), err)

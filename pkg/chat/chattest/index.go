@@ -38,6 +38,7 @@ func Index(t *testing.T, open func(t *testing.T) chat.Index) {
 		{"what users search for", casesFind},
 		{"a newer version replaces an older one", newerVersions},
 		{"an older or equal version changes nothing", olderVersions},
+		{"versions in any order leave the newest", versionsInAnyOrder},
 		{"versions in one call", versionsInOneCall},
 		{"versions in overlapping calls", versionsSideBySide},
 		{"a deleted message is not found", deletedMessages},
@@ -590,6 +591,49 @@ func versionsSideBySide(t *testing.T, x *indexTest) {
 	x.expect(t, fmt.Sprintf("v%d", versions), whole(3), whole(2), whole(1))
 	x.expect(t, "v", beginning(3), beginning(2), beginning(1))
 	x.expect(t, fmt.Sprintf("v%d", versions-1))
+}
+
+// versionsInAnyOrder holds random versions, which come again, late and in any
+// order, against a model that knows the newest of each message. All sequences
+// have a chat of their own, so that the index has to settle only once.
+func versionsInAnyOrder(t *testing.T, x *indexTest) {
+	const sequences, gone = 40, 6 // the version that is deleted
+	type version struct{ Number, Version int64 }
+	random := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) version {
+		return version{rapid.Int64Range(1, 4).Draw(r, "number"), rapid.Int64Range(1, gone).Draw(r, "version")}
+	}), 1, 25)
+	newest := make([]map[int64]int64, sequences)
+	for i := range newest {
+		newest[i] = map[int64]int64{}
+		var batch []chat.Message
+		for n, v := range random.Example(i) {
+			m := edited(x.message(t, int64(i+1), v.Number, "first"), v.Version, fmt.Sprintf("kiwi v%d", v.Version))
+			if v.Version == gone {
+				m = deleted(m, gone)
+			}
+			newest[i][v.Number] = max(newest[i][v.Number], v.Version)
+			if batch = append(batch, m); n%3 == i%3 {
+				applyNow(t, x.index, batch)
+				batch = nil
+			}
+		}
+		applyNow(t, x.index, batch)
+	}
+	x.settle(t)
+	for i, versions := range newest {
+		want, got := map[int64]string{}, map[int64]string{}
+		for number, v := range versions {
+			if v != gone {
+				want[number] = fmt.Sprintf("kiwi v%d", v)
+			}
+		}
+		for _, h := range x.found(t, chat.Search{Chat: chat.ChatID{AppToken: x.app, Number: int64(i + 1)}, Query: parse(t, "kiwi"), Limit: 10}).Hits {
+			got[h.Message.Number] = h.Message.Body
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %v (-want +got):\n%s", random.Example(i), diff)
+		}
+	}
 }
 
 func deletedMessages(t *testing.T, x *indexTest) {

@@ -39,7 +39,7 @@ faults: ## try to break the promises on everything there is, and write docs/faul
 	CHATAPI_ENGINES_KEEP=1 engines/with.sh go run ./faults -rows aws-engines -table docs/faults.md $(if $(SEED),-seed $(SEED))
 
 .PHONY: faults-brief
-faults-brief: ## the same for about five minutes, on the embedded backend
+faults-brief: ## the same for some four minutes, on the embedded backend
 	@if [ -e /dev/fuse ]; then set -x; go test -count=1 -tags fuse ./faults/volatile; \
 	else echo "not run: the tests of the volatile disk need /dev/fuse"; fi
 	go run ./faults -brief $(if $(SEED),-seed $(SEED))

@@ -60,36 +60,40 @@ func measureUsual(ctx context.Context, s settings, r *report) error {
 }
 
 func createUsualChat(ctx context.Context, addr string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+addr+"/chats/1", nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("create the usual stack's chat: status %d", answer.StatusCode)
-	}
-	return nil
+	_, err := askUsual(ctx, http.MethodPut, "http://"+addr+"/chats/1")
+	return err
 }
 
 // countUsual returns how many messages are stored.
 func countUsual(ctx context.Context, addr string) (int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/count", nil)
+	text, err := askUsual(ctx, http.MethodGet, "http://"+addr+"/count")
 	if err != nil {
 		return 0, err
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
 	var counted struct {
 		Stored int64 `json:"message_count"`
 	}
-	return counted.Stored, json.NewDecoder(answer.Body).Decode(&counted)
+	err = json.Unmarshal(text, &counted)
+	return counted.Stored, err
+}
+
+// askUsual sends a request without a body, and returns the answer's where it
+// has status 200.
+func askUsual(ctx context.Context, method, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: status %d: %s", method, url, answer.StatusCode, text)
+	}
+	return text, err
 }
 
 func (u *stack) remove() {

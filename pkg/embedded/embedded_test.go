@@ -73,14 +73,7 @@ func TestKeysAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := chat.NewApp("a", nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := chat.ChatID{AppToken: app.Token, Number: 1}
-	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
-		t.Fatal(err)
-	}
+	id := newChat(t, b)
 	recorded, claimed := newClaim(t, id, "recorded", time.Now()), newClaim(t, id, "claimed", time.Now())
 	for _, claim := range []*chat.Claim{&recorded, &claimed} {
 		if _, err := b.Idempotency.Claim(t.Context(), *claim); err != nil {
@@ -124,20 +117,14 @@ func newClaim(t *testing.T, id chat.ChatID, text string, now time.Time) chat.Cla
 // TestExpiredKeysAreSwept holds that keys do not grow for ever.
 func TestExpiredKeysAreSwept(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
-	app, err := chat.NewApp("a", nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := chat.ChatID{AppToken: app.Token, Number: 1}
-	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
-		t.Fatal(err)
-	}
+	id := newChat(t, b)
 	record := func(text string, now time.Time) {
 		t.Helper()
 		claim := newClaim(t, id, text, now)
 		if _, err := b.Idempotency.Claim(t.Context(), claim); err != nil {
 			t.Fatal(err)
 		}
+		var err error
 		if claim.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
@@ -170,14 +157,7 @@ func TestReadNumbersOutliveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := chat.NewApp("a", nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := chat.ChatID{AppToken: app.Token, Number: 1}
-	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
-		t.Fatal(err)
-	}
+	id := newChat(t, b)
 	for range 2 {
 		if _, err := b.Store.TakeMessageNumber(t.Context(), id); err != nil {
 			t.Fatal(err)

@@ -78,13 +78,7 @@ const raceFor = 30 * time.Second
 // and delete messages. In the end the index is the table.
 func TestReindexesAtOnce(t *testing.T) {
 	store, stream, index := engines(t)
-	app, err := chat.NewApp("reindex", nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.CreateApp(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
+	app := createApp(t, store)
 	ctx, stopIndexing := context.WithCancel(t.Context())
 	defer stopIndexing()
 	var indexing, clients errgroup.Group
@@ -120,13 +114,7 @@ func TestReindexesAtOnce(t *testing.T) {
 // back one that was gone. In the end the index is the table.
 func TestReindexWhileWriting(t *testing.T) {
 	store, stream, index := engines(t)
-	app, err := chat.NewApp("reindex", nil, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.CreateApp(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
+	app := createApp(t, store)
 	chats := make([]*liveChat, writers)
 	for i := range chats {
 		chats[i] = newLiveChat(chat.ChatID{AppToken: app.Token, Number: int64(i + 1)}, store, index)
@@ -214,6 +202,18 @@ func engines(t *testing.T) (*dynamo.Store, *dynamo.Stream, *opensearch.Index) {
 		remove(t, os.Getenv("CHATAPI_TEST_OPENSEARCH")+"/_index_template/"+name)
 	})
 	return store, dynamo.NewStream(cfg, tables), index
+}
+
+func createApp(t *testing.T, store chat.Store) chat.App {
+	t.Helper()
+	app, err := chat.NewApp("reindex", nil, time.Now())
+	if err == nil {
+		err = store.CreateApp(t.Context(), app)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
 }
 
 func remove(t *testing.T, url string) {

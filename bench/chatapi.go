@@ -239,7 +239,7 @@ func (c *chatapi) probeOnce(ctx context.Context, chat int64) (seen seenAfter, er
 		return seen, err
 	}
 	err = until(ctx, 20*time.Millisecond, drainTimeout, func() (bool, error) {
-		found, err := c.api.SearchMessages(ctx, c.token, chat, client.SearchRequest{Query: word})
+		found, err := c.api.SearchMessages(ctx, c.token, chat, client.SearchRequest{Query: `"` + word + `"`})
 		return err == nil && len(found.Messages) > 0, err
 	})
 	seen.searchable = time.Since(begun)

@@ -145,11 +145,8 @@ func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*b
 		if err := before(tx); err != nil {
 			return err
 		}
-		rows := tx.Bucket(bucketChanges).Cursor()
-		for key, _ := rows.First(); key != nil && keySequence(key) <= sequence; key, _ = rows.First() {
-			if err := rows.Delete(); err != nil {
-				return err
-			}
+		if err := deleteChanges(tx, sequence); err != nil {
+			return err
 		}
 		rebuilt, err = endRebuild(tx, sequence)
 		return err
@@ -158,4 +155,22 @@ func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*b
 		s.rebuilt()
 	}
 	return err
+}
+
+// deleteChanges deletes the changes up to and with a sequence number. It finds
+// them all before: the first of a bucket is behind all pages that a transaction
+// has emptied, so that to delete it again and again takes ever longer.
+func deleteChanges(tx *bbolt.Tx, sequence uint64) error {
+	rows := tx.Bucket(bucketChanges)
+	var done []uint64
+	cursor := rows.Cursor()
+	for key, _ := cursor.First(); key != nil && keySequence(key) <= sequence; key, _ = cursor.Next() {
+		done = append(done, keySequence(key))
+	}
+	for _, n := range done {
+		if err := rows.Delete(sequenceKey(n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

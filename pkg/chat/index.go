@@ -12,7 +12,8 @@ type Index interface {
 	// Apply brings messages into the index. A message that the index holds in
 	// the same or a newer version is left as it is, so messages may arrive in
 	// any order and any number of times. A deleted message is never found
-	// again, nor brought back by an older version of it.
+	// again, nor brought back by an older version of it. All versions of a
+	// message have the same CreatedAt.
 	//
 	// It returns nil where all were applied, else one error per message, nil
 	// for those that were applied. An error that wraps ErrUnavailable may pass;

@@ -23,7 +23,7 @@ var ErrMissing = errors.New("there is no data folder")
 // The formats of a data folder. Open brings an older one to the present.
 const (
 	formatChatWords = 1 // the search index has its words by chat
-	format          = 4 // in buckets; creates are in a log, and not in rows.db until they are delivered again
+	format          = 5 // documents of the index have names that begin with the time of their creation
 )
 
 const markerName = "chatapi.json"

@@ -1,16 +1,17 @@
 // Package search is the search index of one machine: the port chat.Index on
 // scorch, the storage of bleve, in one folder.
 //
-// Every message is one document, named <app token>#<chat number>#<message
-// number>, with these fields:
+// Every message is one document. Its name is its creation time, its chat, its
+// number and <app>, which never change; it is what a search sorts and filters
+// by. New messages have greater names than old ones, so scorch need not look
+// for an older version of them. These are the fields:
 //
 //	scope     <app token>, and <app token>#<chat number>
 //	words     <app> <word> for each distinct word of chat.Fold(body)
 //	pairs     <app> <word> SP <word> for neighbours of a script without spaces
 //	sender    <app> <sender>
 //	bucket    <chat> <message number / 512>, and <app> <creation time / 4 s>, the newest first
-//	place     chat number, message number, times and version, to sort and filter by
-//	body, by, metadata    stored only
+//	message   version, time of the last change, sender, metadata and body, stored only
 //
 // <app> and <chat> are hashes of eight bytes, so the words of an app stand side
 // by side in the dictionary, and are there once however many chats have them.
@@ -34,6 +35,7 @@
 // What grows with the messages is the bitmaps: one bit for each message of a
 // segment, at most, and some microseconds for a million.
 //
-// The document of a deleted message has its place and nothing to be found by:
-// it stays so that an older version that arrives late is known to be old.
+// The document of a deleted message has its number's bucket and its version,
+// and nothing that a search would find: it stays so that an older version that
+// arrives late is known to be old.
 package search

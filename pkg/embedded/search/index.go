@@ -169,7 +169,7 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 		if v, ok := held[id]; ok && v >= m.Version {
 			continue
 		}
-		doc, err := newDocument(id, m)
+		doc, err := newDocument(m)
 		if err != nil {
 			return nil, err
 		}
@@ -215,25 +215,27 @@ func indexedThrough(reader index.IndexReader) (time.Time, error) {
 	return time.UnixMilli(milli).UTC(), nil
 }
 
+// heldVersions returns the versions that the index holds of messages, by their
+// names.
 func heldVersions(reader index.IndexReader, messages map[string]chat.Message) (map[string]int64, error) {
-	values, err := reader.DocValueReader([]string{placeField})
-	if err != nil {
-		return nil, err
-	}
 	held := make(map[string]int64)
-	for id := range messages {
-		internal, err := reader.InternalID(id)
+	for id, m := range messages {
+		doc, err := reader.Document(nameOf(m))
 		if err != nil {
 			return nil, err
 		}
-		if internal == nil {
+		if doc == nil {
 			continue
 		}
-		p, err := readPlace(values, internal)
+		doc.VisitFields(func(f index.Field) {
+			if f.Name() == messageField {
+				err = decodeStored(f.Value(), &m)
+			}
+		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read message %s: %w", id, err)
 		}
-		held[id] = p.version
+		held[id] = m.Version
 	}
 	return held, nil
 }

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +23,6 @@ const checkEvery = 1024
 type segmentReader struct {
 	*scorch.SegmentSnapshot
 	fields map[string]segment.TermDictionary
-	values segment.DocVisitState // of the place that was read last
 }
 
 func newSegmentReader(s *scorch.SegmentSnapshot) *segmentReader {
@@ -67,33 +65,21 @@ func (s *segmentReader) having(field string, term []byte) (*roaring.Bitmap, erro
 }
 
 // place reads the place of a document.
-func (s *segmentReader) place(document uint32) (p place, err error) {
-	values, ok := s.Segment().(segment.DocValueVisitable)
-	if !ok {
-		return p, errNoPlace
+func (s *segmentReader) place(document uint32) (place, error) {
+	name, err := s.DocID(uint64(document))
+	if err != nil {
+		return place{}, err
 	}
-	decodeErr := errNoPlace
-	s.values, err = values.VisitDocValues(uint64(document), placeFields, func(_ string, key []byte) { p, decodeErr = decodePlace(key) }, s.values)
-	return p, errors.Join(err, decodeErr)
+	return decodeName(name)
 }
-
-var placeFields = []string{placeField}
 
 // message reads the message of an app in a document, whose place is known.
 func (s *segmentReader) message(document uint32, at place, app string) (chat.Message, error) {
-	m := chat.Message{
-		AppToken: app, ChatNumber: at.chat, Number: at.number, Version: at.version,
-		CreatedAt: time.UnixMilli(at.created).UTC(), UpdatedAt: time.UnixMilli(at.updated).UTC(),
-	}
-	decodeErr := errNoMessage
+	m := chat.Message{AppToken: app, ChatNumber: at.chat, Number: at.number, CreatedAt: time.UnixMilli(at.created).UTC()}
+	decodeErr := errCutOff
 	err := s.VisitDocument(uint64(document), func(field string, _ byte, value []byte, _ []uint64) bool {
-		switch field {
-		case bodyField:
-			m.Body, decodeErr = string(value), nil
-		case byField:
-			m.Sender = string(value)
-		case metadataField:
-			decodeErr = json.Unmarshal(value, &m.Metadata)
+		if field == messageField {
+			decodeErr = decodeStored(value, &m)
 		}
 		return true
 	})
@@ -102,8 +88,6 @@ func (s *segmentReader) message(document uint32, at place, app string) (chat.Mes
 	}
 	return m, nil
 }
-
-var errNoMessage = errors.New("the index does not hold its text")
 
 // snapshot is what scorch's readers are.
 type snapshot interface {

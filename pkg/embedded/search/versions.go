@@ -3,16 +3,15 @@ package search
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"chatapi/pkg/chat"
 
-	index "github.com/blevesearch/bleve_index_api"
+	"github.com/RoaringBitmap/roaring/v2"
 )
 
 var _ chat.VersionIndex = (*Index)(nil)
 
-// Versions implements chat.VersionIndex with a look-up of each number.
+// Versions implements chat.VersionIndex with the buckets of the numbers.
 func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]chat.Indexed, error) {
 	x.open.RLock()
 	defer x.open.RUnlock()
@@ -26,13 +25,6 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 	return held, nil
 }
 
-// indexed is a document of the index and its message's number and version.
-type indexed struct {
-	document index.IndexInternalID
-	number   int64
-	version  int64
-}
-
 func (x *Index) versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]chat.Indexed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -42,48 +34,55 @@ func (x *Index) versions(ctx context.Context, id chat.ChatID, first, last int64)
 		return nil, err
 	}
 	defer reader.Close()
-	found, err := indexedNumbers(reader, id, first, last)
-	if err != nil {
-		return nil, err
-	}
-	live, err := reader.TermFieldReader(ctx, []byte(scopeOf(id)), scopeField, false, false, false)
-	if err != nil {
-		return nil, err
-	}
-	defer live.Close()
-	held := make(map[int64]chat.Indexed, len(found))
-	for _, f := range found {
-		next, err := live.Advance(f.document, nil)
-		if err != nil {
+	held := map[int64]chat.Indexed{}
+	for _, s := range reader.(snapshot).Segments() {
+		if err := newSegmentReader(s).versions(id, first, last, held); err != nil {
 			return nil, err
 		}
-		held[f.number] = chat.Indexed{Version: f.version, Deleted: next == nil || !next.ID.Equals(f.document)}
 	}
 	return held, nil
 }
 
-// indexedNumbers returns the documents of messages, in the order of the index.
-func indexedNumbers(reader index.IndexReader, id chat.ChatID, first, last int64) ([]indexed, error) {
-	values, err := reader.DocValueReader([]string{placeField})
+// versions adds to held what a segment has of messages of a chat.
+func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int64]chat.Indexed) error {
+	live, err := s.having(scopeField, []byte(scopeOf(id)))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var found []indexed
-	for n := first; n <= last; n++ {
-		m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: n}
-		document, err := reader.InternalID(m.DocumentID())
+	documents, err := s.numbered(id, first, last)
+	if err != nil {
+		return err
+	}
+	for it := documents.Iterator(); it.HasNext(); {
+		document := it.Next()
+		at, err := s.place(document)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if document == nil {
+		if at.number < first || at.number > last {
 			continue
 		}
-		p, err := readPlace(values, document)
+		m, err := s.message(document, at, id.AppToken)
+		if err != nil {
+			return err
+		}
+		held[at.number] = chat.Indexed{Version: m.Version, Deleted: !live.Contains(document)}
+	}
+	return nil
+}
+
+// numbered returns the documents of a chat in the buckets of these numbers.
+func (s *segmentReader) numbered(id chat.ChatID, first, last int64) (*roaring.Bitmap, error) {
+	all, found := bucketsOf(id), roaring.New()
+	for bucket := first >> all.bits; bucket <= last>>all.bits; bucket++ {
+		in, err := s.having(bucketField, []byte(all.term(bucket<<all.bits)))
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, indexed{document: document, number: n, version: p.version})
+		found.Or(in)
 	}
-	slices.SortFunc(found, func(a, b indexed) int { return a.document.Compare(b.document) })
+	if deleted := s.Deleted(); deleted != nil {
+		found.AndNot(deleted)
+	}
 	return found, nil
 }

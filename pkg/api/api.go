@@ -75,8 +75,8 @@ func Operations(p Ports, engines ...Engine) []Operation {
 // with 404, or 405 with an Allow header. It logs the causes of answers with
 // status 500 and above, each once.
 func New(log *slog.Logger, operations ...Operation) http.Handler {
-	routes := newRouter(operations)
-	adapter := humago.New(routes.operations, config())
+	routes := newRouter()
+	adapter := humago.New(routes, config())
 	for _, op := range operations {
 		op.add(adapter, op)
 	}

@@ -330,6 +330,21 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+// TestNoRoute holds that what names no operation is answered with a problem,
+// and never with a redirect.
+func TestNoRoute(t *testing.T) {
+	handler := newFaults(t).handler(&strings.Builder{})
+	for _, path := range []string{"/", "*", "//health", "/health/", "/x/../health", "/health%2F", "/api/v1"} {
+		for _, method := range []string{"GET", "POST", "OPTIONS", "CONNECT"} {
+			got := ask(handler, method, path, "")
+			if got.Code != http.StatusNotFound {
+				t.Errorf("%s %s: status %d", method, path, got.Code)
+			}
+			wantProblem(t, got, "route_not_found")
+		}
+	}
+}
+
 // TestWholeNumbers: JSON has one way to write a number too many.
 func TestWholeNumbers(t *testing.T) {
 	handler := newFaults(t).handler(&strings.Builder{})

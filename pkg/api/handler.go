@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"runtime/debug"
@@ -16,14 +17,14 @@ import (
 // handler is what every request goes through: it gets an id, a logger that
 // names the id, and a time limit; it reaches an operation or is answered with
 // a problem; and a panic becomes a 500.
-func handler(log *slog.Logger, routes router) http.Handler {
+func handler(log *slog.Logger, routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestID(r)
 		w.Header().Set("X-Request-Id", id)
 		ctx, cancel := context.WithTimeout(withRequest(r.Context(), log, r, id), Timeout)
 		defer cancel()
 		defer answerPanic(ctx, w)
-		routes.serve(w, r.WithContext(ctx))
+		routes.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -31,39 +32,51 @@ func handler(log *slog.Logger, routes router) http.Handler {
 // does not find with plain text and redirects, and take …/messages/search for
 // a message where the method is not the search's.
 type router struct {
-	operations *http.ServeMux
-	paths      *http.ServeMux      // the operations' paths without their methods
-	methods    map[string][]string // of each path
+	paths   *http.ServeMux
+	methods map[string]methods // of each path
 }
 
-func newRouter(operations []Operation) router {
-	r := router{operations: http.NewServeMux(), paths: http.NewServeMux(), methods: map[string][]string{}}
-	for _, op := range operations {
-		if r.methods[op.Path] == nil {
-			r.paths.Handle(op.Path, http.NotFoundHandler())
-		}
-		r.methods[op.Path] = append(r.methods[op.Path], op.Method)
-		if op.Method == http.MethodGet {
-			r.methods[op.Path] = append(r.methods[op.Path], http.MethodHead)
-		}
-	}
+// methods are the operations of one path.
+type methods map[string]http.HandlerFunc
+
+func newRouter() router {
+	r := router{paths: http.NewServeMux(), methods: map[string]methods{}}
+	r.paths.HandleFunc("/", noRoute)
 	return r
 }
 
-func (r router) serve(w http.ResponseWriter, request *http.Request) {
-	_, found := r.paths.Handler(request)
-	if found == "" || request.URL.Path != path.Clean(request.URL.Path) {
-		write(w, problemOf(ErrNoRoute))
+// HandleFunc adds an operation by its method and path, as in "GET /health";
+// huma calls it.
+func (r router) HandleFunc(pattern string, serve func(http.ResponseWriter, *http.Request)) {
+	method, path, _ := strings.Cut(pattern, " ")
+	if r.methods[path] == nil {
+		r.methods[path] = methods{}
+		r.paths.Handle(path, r.methods[path])
+	}
+	r.methods[path][method] = serve
+	if method == http.MethodGet {
+		r.methods[path][http.MethodHead] = serve
+	}
+}
+
+func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if p := request.URL.Path; !path.IsAbs(p) || p != path.Clean(p) {
+		noRoute(w, request)
 		return
 	}
-	methods := r.methods[found]
-	if !slices.Contains(methods, request.Method) {
-		allow := strings.Join(slices.Sorted(slices.Values(methods)), ", ")
-		w.Header().Set("Allow", allow)
-		write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
+	r.paths.ServeHTTP(w, request)
+}
+
+func noRoute(w http.ResponseWriter, _ *http.Request) { write(w, problemOf(ErrNoRoute)) }
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if serve, ok := m[r.Method]; ok {
+		serve(w, r)
 		return
 	}
-	r.operations.ServeHTTP(w, request)
+	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	w.Header().Set("Allow", allow)
+	write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
 }
 
 func write(w http.ResponseWriter, p *Problem) {

@@ -3,7 +3,6 @@ package chat
 import (
 	"crypto/rand"
 	"encoding/base32"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,7 +33,7 @@ func NewApp(name string, metadata Metadata, now time.Time) (App, error) {
 }
 
 func checkName(bad *fields, name string) {
-	bad.check(validText(name, 1, MaxName), "name", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxName))
+	bad.check(validText(name, 1, MaxName), "name", "must have 1 to %d characters and not be blank", MaxName)
 }
 
 // tokenEncoding has no letter that needs escaping in a path or a key.

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -48,7 +47,7 @@ func (c Chat) check() (bad fields) {
 }
 
 func checkTitle(bad *fields, title string) {
-	bad.check(validText(title, 0, MaxTitle), "title", fmt.Sprintf("must have at most %d characters", MaxTitle))
+	bad.check(validText(title, 0, MaxTitle), "title", "must have at most %d characters", MaxTitle)
 }
 
 // validNumber reports whether n can be a chat's or a message's number.

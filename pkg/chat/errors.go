@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -57,9 +58,9 @@ func (e *InvalidError) Error() string {
 // fields collects field errors.
 type fields []FieldError
 
-func (f *fields) check(ok bool, field, message string) {
+func (f *fields) check(ok bool, field, format string, args ...any) {
 	if !ok {
-		*f = append(*f, FieldError{Field: field, Message: message})
+		*f = append(*f, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 }
 

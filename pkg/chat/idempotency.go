@@ -73,9 +73,9 @@ func newIdempotencyKey(parent ChatID, text string) (IdempotencyKey, error) {
 	var bad fields
 	invisible := func(r rune) bool { return r < '!' || r > '~' }
 	bad.check(len(text) >= 1 && len(text) <= MaxKey && !strings.ContainsFunc(text, invisible),
-		keyField, fmt.Sprintf("must have 1 to %d visible ASCII characters", MaxKey))
+		keyField, "must have 1 to %d visible ASCII characters", MaxKey)
 	bad.check(parent.AppToken != "" || text == "" || len(text) >= MinAppKey,
-		keyField, fmt.Sprintf("must have at least %d characters that nobody can guess, because whoever sends it gets the app's token", MinAppKey))
+		keyField, "must have at least %d characters that nobody can guess, because whoever sends it gets the app's token", MinAppKey)
 	return IdempotencyKey{Parent: parent, Text: text}, bad.err()
 }
 

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -42,14 +41,14 @@ func (m Message) Deleted() bool { return !m.DeletedAt.IsZero() }
 
 func (m Message) check() (bad fields) {
 	checkBody(&bad, m.Body)
-	bad.check(validText(m.Sender, 0, MaxSender), "sender", fmt.Sprintf("must have at most %d characters", MaxSender))
+	bad.check(validText(m.Sender, 0, MaxSender), "sender", "must have at most %d characters", MaxSender)
 	m.Metadata.check(&bad)
 	return bad
 }
 
 func checkBody(bad *fields, body string) {
 	bad.check(len(body) <= MaxBody && utf8.ValidString(body) && strings.TrimSpace(body) != "",
-		"body", fmt.Sprintf("must have 1 to %d bytes of UTF-8 and not be blank", MaxBody))
+		"body", "must have 1 to %d bytes of UTF-8 and not be blank", MaxBody)
 }
 
 // Tombstone returns what is left of a message once it is deleted at a time:

@@ -1,9 +1,6 @@
 package chat
 
-import (
-	"fmt"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Metadata is what a client keeps with an app, a chat or a message: keys and
 // values of its own, which are returned as they were given and mean nothing
@@ -18,5 +15,5 @@ func (m Metadata) check(bad *fields) {
 		valid = valid && key != "" && utf8.ValidString(key) && utf8.ValidString(value)
 	}
 	bad.check(valid && size <= MaxMetadata, "metadata",
-		fmt.Sprintf("must have no empty key, and at most %d bytes of UTF-8 in its keys and values together", MaxMetadata))
+		"must have no empty key, and at most %d bytes of UTF-8 in its keys and values together", MaxMetadata)
 }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"cmp"
-	"fmt"
 	"html"
 	"iter"
 	"slices"
@@ -50,7 +49,7 @@ func (t Term) String() string { return strings.Join(t.Words, " ") }
 // terms and finds nothing.
 func ParseQuery(text string) (Query, error) {
 	var bad fields
-	bad.check(validText(text, 1, MaxQuery), "query", fmt.Sprintf("must have 1 to %d characters and not be blank", MaxQuery))
+	bad.check(validText(text, 1, MaxQuery), "query", "must have 1 to %d characters and not be blank", MaxQuery)
 	if err := bad.err(); err != nil {
 		return Query{}, err
 	}
@@ -66,7 +65,7 @@ func ParseQuery(text string) (Query, error) {
 			q.add(Term{Words: strings.Fields(Fold(run))})
 		}
 	}
-	bad.check(len(q.Terms) <= MaxTerms, "query", fmt.Sprintf("must have at most %d words and phrases", MaxTerms))
+	bad.check(len(q.Terms) <= MaxTerms, "query", "must have at most %d words and phrases", MaxTerms)
 	return q, bad.err()
 }
 

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -35,7 +34,7 @@ type ReadMark struct {
 // does, or where lastRead is below 0 or above MaxNumber.
 func NewReadMark(reader string, lastRead int64, now time.Time) (ReadMark, error) {
 	bad := checkReader(reader)
-	bad.check(lastRead >= 0 && lastRead <= MaxNumber, "last_read", fmt.Sprintf("must be a whole number from 0 to %d", int64(MaxNumber)))
+	bad.check(lastRead >= 0 && lastRead <= MaxNumber, "last_read", "must be a whole number from 0 to %d", int64(MaxNumber))
 	return ReadMark{Reader: reader, LastRead: lastRead, UpdatedAt: storedTime(now)}, bad.err()
 }
 
@@ -46,7 +45,7 @@ func CheckReader(reader string) error { return checkReader(reader).err() }
 
 func checkReader(reader string) (bad fields) {
 	bad.check(validText(reader, 1, MaxReader) && !strings.ContainsFunc(reader, func(r rune) bool { return r == '/' || unicode.IsControl(r) }),
-		"reader", fmt.Sprintf("must have 1 to %d characters, no slash and no control characters, and not be blank", MaxReader))
+		"reader", "must have 1 to %d characters, no slash and no control characters, and not be blank", MaxReader)
 	return bad
 }
 
@@ -71,6 +70,6 @@ func (s ReadState) Unread() int64 { return s.LastMessage - s.LastRead }
 // the highest number given out in its chat.
 func (m ReadMark) Check(lastMessage int64) error {
 	var bad fields
-	bad.check(m.LastRead <= lastMessage, "last_read", fmt.Sprintf("must be at most %d, the chat's last message number", lastMessage))
+	bad.check(m.LastRead <= lastMessage, "last_read", "must be at most %d, the chat's last message number", lastMessage)
 	return bad.err()
 }

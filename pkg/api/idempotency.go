@@ -10,6 +10,7 @@ import (
 	"chatapi/pkg/chat"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // KeyHeader is the header that makes a create safe to repeat.
@@ -21,16 +22,12 @@ type KeyHeader struct {
 // empty variable sends, and for several: both would be taken for a create that
 // is safe to repeat. huma calls it.
 func (h KeyHeader) Resolve(ctx huma.Context) []error {
-	lines := 0
-	ctx.EachHeader(func(name, _ string) {
-		if strings.EqualFold(name, keyHeader) {
-			lines++
-		}
-	})
+	r, _ := humago.Unwrap(ctx)
+	lines := r.Header.Values(keyHeader)
 	switch {
-	case lines > 1:
+	case len(lines) > 1:
 		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: "must be given once"}}
-	case lines == 1 && h.IdempotencyKey == "":
+	case len(lines) == 1 && h.IdempotencyKey == "":
 		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: fmt.Sprintf("must have 1 to %d visible ASCII characters", chat.MaxKey)}}
 	default:
 		return nil

@@ -37,7 +37,7 @@ type App struct {
 func viewApp(a chat.App) App {
 	return App{
 		AppToken: a.Token, Name: a.Name, Metadata: a.Metadata, ChatCount: a.ChatCount,
-		Version: a.Version, CreatedAt: Time{a.CreatedAt}, UpdatedAt: Time{a.UpdatedAt},
+		Version: a.Version, CreatedAt: Time(a.CreatedAt), UpdatedAt: Time(a.UpdatedAt),
 	}
 }
 

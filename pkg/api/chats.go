@@ -36,7 +36,7 @@ type Chat struct {
 func viewChat(c chat.Chat) Chat {
 	return Chat{
 		ChatNumber: c.Number, AppToken: c.AppToken, Title: c.Title, Metadata: c.Metadata, MessageCount: c.MessageCount,
-		Version: c.Version, CreatedAt: Time{c.CreatedAt}, UpdatedAt: Time{c.UpdatedAt},
+		Version: c.Version, CreatedAt: Time(c.CreatedAt), UpdatedAt: Time(c.UpdatedAt),
 	}
 }
 

@@ -25,7 +25,7 @@ func viewMessage(m chat.Message) Message {
 	return Message{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
 		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
-		Version: m.Version, CreatedAt: Time{m.CreatedAt}, UpdatedAt: Time{m.UpdatedAt},
+		Version: m.Version, CreatedAt: Time(m.CreatedAt), UpdatedAt: Time(m.UpdatedAt),
 	}
 }
 
@@ -46,12 +46,12 @@ type ListedMessage struct {
 
 func listMessage(m chat.Message) ListedMessage {
 	if m.Deleted() {
-		return ListedMessage{MessageNumber: m.Number, DeletedAt: Time{m.DeletedAt}}
+		return ListedMessage{MessageNumber: m.Number, DeletedAt: Time(m.DeletedAt)}
 	}
 	return ListedMessage{
 		MessageNumber: m.Number, ChatNumber: m.ChatNumber, AppToken: m.AppToken,
 		Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
-		Version: m.Version, CreatedAt: Time{m.CreatedAt}, UpdatedAt: Time{m.UpdatedAt},
+		Version: m.Version, CreatedAt: Time(m.CreatedAt), UpdatedAt: Time(m.UpdatedAt),
 	}
 }
 

@@ -38,7 +38,7 @@ type readerOutput struct {
 func viewReader(s chat.ReadState) *readerOutput {
 	return &readerOutput{Body: Reader{
 		Reader: s.Reader, LastRead: s.LastRead, Unread: s.Unread(),
-		LastMessageNumber: s.LastMessage, UpdatedAt: Time{s.UpdatedAt},
+		LastMessageNumber: s.LastMessage, UpdatedAt: Time(s.UpdatedAt),
 	}}
 }
 

@@ -88,7 +88,7 @@ type Found struct {
 }
 
 func viewFound(query chat.Query, found chat.Found) Found {
-	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: Time{found.IndexedThrough}}
+	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: Time(found.IndexedThrough)}
 	for i, h := range found.Hits {
 		_, marked := query.Match(h.Message.Body)
 		view.Messages[i] = FoundMessage{

@@ -25,11 +25,11 @@ func TestTime(t *testing.T) {
 			type row struct {
 				At api.Time `json:"at,omitzero"`
 			}
-			got, err := json.Marshal(row{api.Time{Time: tt.at}})
+			got, err := json.Marshal(row{api.Time(tt.at)})
 			if err != nil || string(got) != tt.want {
 				t.Errorf("%s, error %v, want %s", got, err, tt.want)
 			}
-			var read row
+			var read struct{ At time.Time }
 			if err := json.Unmarshal(got, &read); err != nil || !read.At.Equal(tt.at) {
 				t.Errorf("read as %v, error %v, want %v", read.At, err, tt.at)
 			}

@@ -10,7 +10,7 @@
 //	words     <app> <word> for each distinct word of chat.Fold(body)
 //	pairs     <app> <word> SP <word> for neighbours of a script without spaces
 //	sender    <app> <sender>
-//	bucket    <chat> <message number / 512>, and <app> <creation time / 4 s>, the newest first
+//	bucket    <chat> <message number / 512>, and <app> <creation time / 256 ms>, the newest first
 //	message   version, time of the last change, sender, metadata and body, stored only
 //
 // <app> and <chat> are hashes of eight bytes, so the words of an app stand side
@@ -25,9 +25,11 @@
 //     look-up. The beginnings and parts of words are found in the vocabulary of
 //     the app, which is kept in memory for the segments that are searched, and
 //     looked up. No grams are indexed, which is what makes indexing cheap.
-//   - The messages are taken bucket by bucket, the newest first, until the page
-//     is full. So a page costs the same however many messages match. Where few
-//     match, the places of all are read at once.
+//   - The messages are taken the newest first until the page is full, segment by
+//     segment and bucket by bucket: nothing is looked up in a segment before the
+//     search has come to its newest messages. So a page costs the same however
+//     many messages match. Where few of a segment match, the places of all are
+//     read at once.
 //   - Where many words match, it costs less to check messages one by one, the
 //     newest first, than to look up the words. chat.Query.Rank decides then, and
 //     wherever words have to stand in a row.

@@ -79,13 +79,13 @@ func newDocument(m chat.Message) (*document, error) {
 	}
 	d := &document{name: nameOf(m), fields: make([]index.Field, 0, 7)}
 	d.fields = append(d.fields, storedField{stored})
-	numbers := bucketsOf(m.ChatID()).term(m.Number)
+	numbers := bucketsOf(m.ChatID()).termOf(m.Number)
 	if m.Deleted() {
 		d.fields = append(d.fields, newTerms(bucketField, "", numbers))
 		return d, nil
 	}
 	app, words := prefixOf(m.AppToken), strings.Fields(chat.Fold(m.Body))
-	times := bucketsOf(chat.ChatID{AppToken: m.AppToken}).term(m.CreatedAt.UnixMilli())
+	times := bucketsOf(chat.ChatID{AppToken: m.AppToken}).termOf(m.CreatedAt.UnixMilli())
 	d.fields = append(d.fields,
 		newTerms(scopeField, "", m.AppToken, m.ChatID().String()),
 		newTerms(bucketField, "", times, numbers),

@@ -14,4 +14,4 @@ func (x *Index) CheckFew() { x.costs.check, x.costs.misses = 0, 2 }
 
 // ReadByBucket makes searches go over buckets, as they do where very many
 // messages match.
-func (x *Index) ReadByBucket() { x.costs.ofChat, x.costs.ofApp = 0, 0 }
+func (x *Index) ReadByBucket() { x.costs.ofChat, x.costs.ofApp, x.costs.newest = 0, 0, 0 }

@@ -9,7 +9,6 @@ import (
 
 	"chatapi/pkg/chat"
 
-	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 )
 
@@ -28,8 +27,8 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 	}
 	defer reader.Close()
 	f := &finder{
-		reader: reader.(snapshot), search: search, filter: newFilter(search), prefix: prefixOf(search.Chat.AppToken),
-		vocabularies: x.vocabularies, costs: x.costs,
+		reader: reader.(snapshot), search: search, filter: newFilter(search),
+		prefix: prefixOf(search.Chat.AppToken), buckets: bucketsOf(search.Chat), vocabularies: x.vocabularies, costs: x.costs,
 	}
 	found, err := f.page(ctx)
 	if err != nil {
@@ -47,6 +46,7 @@ type finder struct {
 	search       chat.Search
 	filter       filter
 	prefix       string // of the app's terms
+	buckets      buckets
 	vocabularies *vocabularies
 	costs        costs
 
@@ -84,7 +84,7 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if !p.left.IsEmpty() {
+		if !p.left.IsEmpty() && p.newest != none {
 			f.parts = append(f.parts, p)
 		}
 	}
@@ -108,13 +108,6 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 // findRank returns up to most hits of a rank, in their order. It returns
 // errMisses where it checks very many messages in vain.
 func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat.Hit, error) {
-	sets := make([]*roaring.Bitmap, len(f.parts))
-	for i := range f.parts {
-		var err error
-		if sets[i], err = f.matching(ctx, &f.parts[i], rank); err != nil {
-			return nil, err
-		}
-	}
 	last := f.search.Last
 	switch {
 	case last.Rank != 0 && last.Rank < rank:
@@ -123,7 +116,7 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat
 		last = f.start(rank)
 	}
 	hits, missed := make([]chat.Hit, 0, most), 0
-	for c, err := range f.newest(ctx, sets, last) {
+	for c, err := range f.newest(ctx, rank, last) {
 		if err != nil {
 			return nil, err
 		}

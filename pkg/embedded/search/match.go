@@ -16,6 +16,7 @@ import (
 // worst.
 type part struct {
 	*segmentReader
+	newest  uint64          // bucket that has the newest message of what is searched, or one before that
 	left    *roaring.Bitmap // live messages of what is searched that are not known to match better
 	rank    chat.Rank       // that was looked for last
 	found   *roaring.Bitmap // with it
@@ -30,34 +31,82 @@ type costs struct {
 
 	misses int // messages that are checked in vain before all words are looked up after all
 
-	ofChat, ofApp uint64 // matches whose places are all read, which costs no more than to go over buckets
+	// The places of all matches of a segment are read where their square is no
+	// more than this for each of its messages: one costs 0.1 µs, a bucket 2 µs,
+	// and a page needs some 50 matches. A bucket of a chat has 512 messages; one
+	// of an app may have as few as one.
+	ofChat, ofApp uint64
+	// newest is how many messages of a segment are looked at without finding out
+	// first how new they are.
+	newest uint64
 }
 
-var measuredCosts = costs{check: 2, few: 8, misses: 10_000, ofChat: 700, ofApp: 20_000}
+var measuredCosts = costs{check: 2, few: 8, misses: 10_000, ofChat: 1, ofApp: 512, newest: 512}
 
 // lookUpAll is the cost of a check with which nothing is checked that words can
 // tell.
 const lookUpAll = math.MaxInt32
 
-// newPart returns the live messages of what is searched in a segment.
-func (f *finder) newPart(s *segmentReader) (part, error) {
-	left, err := s.having(scopeField, []byte(scopeOf(f.search.Chat)))
-	if err == nil && f.search.Sender != "" && !left.IsEmpty() {
+// newPart returns the live messages of what is searched in a segment, and how
+// new they are.
+func (f *finder) newPart(s *segmentReader) (p part, err error) {
+	p.segmentReader = s
+	if p.left, err = f.live(s); err != nil || p.left.GetCardinality() <= f.costs.newest {
+		return p, err // they are looked at before any that are newer, which costs less than to find out
+	}
+	buckets, err := s.buckets(f.buckets, f.high(f.start(chat.Whole)), f.low())
+	if err != nil {
+		return p, err
+	}
+	newest := source{buckets: buckets}
+	err = newest.step()
+	p.newest = newest.next
+	return p, err
+}
+
+// live returns the live messages of what is searched in a segment.
+func (f *finder) live(s *segmentReader) (*roaring.Bitmap, error) {
+	live, err := s.having(scopeField, []byte(scopeOf(f.search.Chat)))
+	if err == nil && f.search.Sender != "" && !live.IsEmpty() {
 		var by *roaring.Bitmap
 		if by, err = s.having(senderField, []byte(f.prefix+f.search.Sender)); err == nil {
-			left = roaring.And(left, by)
+			live = roaring.And(live, by)
 		}
 	}
-	if deleted := s.Deleted(); err == nil && deleted != nil && !left.IsEmpty() {
-		left = roaring.AndNot(left, deleted)
+	if deleted := s.Deleted(); err == nil && deleted != nil && !live.IsEmpty() {
+		live = roaring.AndNot(live, deleted)
 	}
-	return part{segmentReader: s, left: left}, err
+	return live, err
+}
+
+// manyFor reports whether to read the places of so many matches of a segment
+// costs more than to go over its buckets until a page is full.
+func (f *finder) manyFor(s *segmentReader, matches uint64) bool {
+	most := f.costs.ofChat
+	if f.search.Chat.Number == 0 {
+		most = f.costs.ofApp
+	}
+	return matches*matches > most*uint64(s.FullSize())
 }
 
 // matching returns the messages of a part that may match with this rank: those
-// that do, and some more where the words do not tell. It has to be called with
-// each rank, the best first, and may be called with one again.
-func (f *finder) matching(ctx context.Context, p *part, rank chat.Rank) (*roaring.Bitmap, error) {
+// that do, and some more where the words do not tell. Those of better ranks are
+// looked for before, so it may not be called with a better rank than before.
+func (f *finder) matching(ctx context.Context, p *part, rank chat.Rank) (found *roaring.Bitmap, err error) {
+	for _, r := range chat.Ranks() {
+		known := p.found != nil && r >= p.rank
+		if r < rank || known && r != rank {
+			continue
+		}
+		if err := f.match(ctx, p, r); err != nil {
+			return nil, err
+		}
+	}
+	return p.found, nil
+}
+
+// match looks for the messages of a part that may match with this rank.
+func (f *finder) match(ctx context.Context, p *part, rank chat.Rank) error {
 	if p.rank > rank && f.exact() && !p.guessed {
 		p.left = roaring.AndNot(p.left, p.found)
 	}
@@ -68,11 +117,11 @@ func (f *finder) matching(ctx context.Context, p *part, rank chat.Rank) (*roarin
 		}
 		var err error
 		if found, err = f.matchingTerm(ctx, p, found, t, rank); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	p.rank, p.found = rank, found
-	return found, nil
+	return nil
 }
 
 // matchingTerm returns those of the messages in which a term may match with

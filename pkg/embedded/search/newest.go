@@ -46,8 +46,8 @@ type buckets struct {
 }
 
 const (
-	numberBits = 9  // 512 numbers
-	timeBits   = 12 // some 4 seconds
+	numberBits = 9 // 512 numbers
+	timeBits   = 8 // some 256 milliseconds
 )
 
 // bucketsOf returns the buckets of a chat or, with number 0, of an app.
@@ -59,13 +59,26 @@ func bucketsOf(id chat.ChatID) buckets {
 	return buckets{prefix: prefix, bits: numberBits}
 }
 
-// term returns the bucket of a number or a time.
-func (b buckets) term(n int64) string {
-	return string(binary.BigEndian.AppendUint64([]byte(b.prefix), uint64(math.MaxInt64-(n>>b.bits))))
+// key returns the bucket of a number or a time, less for what is newer.
+func (b buckets) key(n int64) uint64 { return uint64(math.MaxInt64 - (n >> b.bits)) }
+
+// term returns the term of a bucket.
+func (b buckets) term(key uint64) string {
+	return string(binary.BigEndian.AppendUint64([]byte(b.prefix), key))
 }
+
+// termOf returns the term of the bucket of a number or a time.
+func (b buckets) termOf(n int64) string { return b.term(b.key(n)) }
+
+// keyOf returns the bucket of a term.
+func keyOf(term string) uint64 { return binary.BigEndian.Uint64([]byte(term[len(term)-8:])) }
+
+// none is after all buckets.
+const none = math.MaxUint64
 
 // candidate is a message that may be a hit.
 type candidate struct {
+	bucket   uint64
 	position chat.Position
 	at       place
 	part     int
@@ -79,50 +92,124 @@ type candidates []candidate
 func (c candidates) Len() int           { return len(c) }
 func (c candidates) Less(i, j int) bool { return c[i].position.Compare(c[j].position) < 0 }
 func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(any)          { panic("candidates are appended before they are a heap") }
+func (c *candidates) Push(any)          { panic("candidates are appended, and ordered together") }
 func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // it was yielded
 
-// yield yields the candidates in the order of hits.
-func (c candidates) yield(yield func(candidate, error) bool) bool {
-	heap.Init(&c)
-	for len(c) > 0 {
-		if !yield(c[0], nil) {
-			return false
-		}
-		heap.Pop(&c)
-	}
-	return true
+// source is where the candidates of a part come from. Nothing is looked up in
+// it before the search has come to the part's newest messages.
+type source struct {
+	part    int
+	next    uint64                     // bucket that holds its next candidates, or one before that
+	set     *roaring.Bitmap            // that matches, once it was looked up
+	buckets segment.DictionaryIterator // where the set has very many
 }
 
-// newest yields the documents of the sets, one set for each segment, that come
-// after last, in the order of hits of one rank.
-func (f *finder) newest(ctx context.Context, sets []*roaring.Bitmap, last chat.Position) iter.Seq2[candidate, error] {
-	matches := uint64(0)
-	for _, set := range sets {
-		matches += set.GetCardinality()
-	}
-	most := f.costs.ofChat
-	if f.search.Chat.Number == 0 {
-		most = f.costs.ofApp
-	}
+// newest yields what matches with a rank and comes after last, in the order of
+// hits.
+func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
-		if matches > most {
-			f.byBucket(ctx, sets, last, yield)
-			return
-		}
 		var found candidates
-		for i, set := range sets {
-			var err error
-			if found, err = f.read(ctx, found, i, set, last); err != nil {
-				yield(candidate{}, err)
+		sources := f.sources(last)
+		for {
+			bucket := soonest(sources)
+			for len(found) > 0 && found[0].bucket < bucket {
+				if !yield(found[0], nil) {
+					return
+				}
+				heap.Pop(&found)
+			}
+			if bucket == none {
 				return
 			}
+			for i := range sources {
+				if sources[i].next != bucket {
+					continue
+				}
+				var err error
+				if found, err = f.advance(ctx, &sources[i], rank, last, found); err != nil {
+					yield(candidate{}, err)
+					return
+				}
+			}
+			heap.Init(&found)
 		}
-		found.yield(yield)
 	}
 }
 
-// read appends the documents of a segment that the filter lets through and that
+func (f *finder) sources(last chat.Position) []source {
+	newest := f.buckets.key(f.high(last))
+	sources := make([]source, len(f.parts))
+	for i, p := range f.parts {
+		sources[i] = source{part: i, next: max(newest, p.newest)}
+	}
+	return sources
+}
+
+// soonest returns the first bucket that any source has candidates in, or none.
+func soonest(sources []source) uint64 {
+	bucket := uint64(none)
+	for _, s := range sources {
+		bucket = min(bucket, s.next)
+	}
+	return bucket
+}
+
+// advance appends the candidates of a source's next bucket or, where it has
+// few, all of them.
+func (f *finder) advance(ctx context.Context, s *source, rank chat.Rank, last chat.Position, found candidates) (candidates, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := &f.parts[s.part]
+	if s.set == nil {
+		set, err := f.matching(ctx, p, rank)
+		if err != nil {
+			return nil, err
+		}
+		s.set = set
+		if !f.manyFor(p.segmentReader, set.GetCardinality()) {
+			s.next = none
+			return f.read(ctx, found, s.part, set, last)
+		}
+		if s.buckets, err = p.buckets(f.buckets, f.high(last), f.low()); err != nil {
+			return nil, err
+		}
+		return found, s.step()
+	}
+	in, err := p.having(bucketField, []byte(f.buckets.term(s.next)))
+	if err == nil {
+		found, err = f.read(ctx, found, s.part, roaring.And(in, s.set), last)
+	}
+	if err == nil {
+		err = s.step()
+	}
+	return found, err
+}
+
+// step goes on to the next bucket of the part.
+func (s *source) step() error {
+	entry, err := s.buckets.Next()
+	if err != nil {
+		return err
+	}
+	s.next = none
+	if entry != nil {
+		s.next = keyOf(entry.Term)
+	}
+	return nil
+}
+
+// buckets goes over the buckets of a segment from that of the number or time
+// high to that of low.
+func (s *segmentReader) buckets(all buckets, high, low int64) (segment.DictionaryIterator, error) {
+	terms, err := s.terms(bucketField)
+	if err != nil {
+		return nil, err
+	}
+	return terms.AutomatonIterator(nil, []byte(all.termOf(high)), []byte(all.termOf(low)+"\x00")), nil
+}
+
+// read appends the documents of a part that the filter lets through and that
 // come after last.
 func (f *finder) read(ctx context.Context, found candidates, in int, set *roaring.Bitmap, last chat.Position) (candidates, error) {
 	documents := set.Iterator()
@@ -133,7 +220,7 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 			return nil, err
 		}
 		if p := f.position(at, last.Rank); f.filter.lets(at) && last.Compare(p) < 0 {
-			found = append(found, candidate{position: p, at: at, part: in, document: document})
+			found = append(found, candidate{bucket: f.buckets.key(f.order(at)), position: p, at: at, part: in, document: document})
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -142,98 +229,28 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 	return found, nil
 }
 
-// byBucket yields what newest does, and reads only the buckets that it needs.
-func (f *finder) byBucket(ctx context.Context, sets []*roaring.Bitmap, last chat.Position, yield func(candidate, error) bool) {
-	cursors, err := f.cursors(sets, last)
-	if err != nil {
-		yield(candidate{}, err)
-		return
-	}
-	var found candidates
-	for {
-		bucket := first(cursors)
-		if bucket == "" {
-			return
-		}
-		found = found[:0]
-		for i, c := range cursors {
-			if c.bucket != bucket {
-				continue
-			}
-			set, err := f.parts[i].having(bucketField, []byte(bucket))
-			if err == nil {
-				found, err = f.read(ctx, found, i, roaring.And(set, sets[i]), last)
-			}
-			if err == nil {
-				err = c.next()
-			}
-			if err != nil {
-				yield(candidate{}, err)
-				return
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(candidate{}, err)
-			return
-		}
-		if !found.yield(yield) {
-			return
-		}
-	}
-}
-
-// cursor goes over the buckets of a segment.
-type cursor struct {
-	entries segment.DictionaryIterator
-	bucket  string // "" after the last
-}
-
-func (c *cursor) next() error {
-	entry, err := c.entries.Next()
-	if err != nil {
-		return err
-	}
-	c.bucket = ""
-	if entry != nil {
-		c.bucket = entry.Term
-	}
-	return nil
-}
-
-// first returns the first bucket of all cursors, "" after the last.
-func first(cursors []*cursor) (bucket string) {
-	for _, c := range cursors {
-		if c.bucket != "" && (bucket == "" || c.bucket < bucket) {
-			bucket = c.bucket
-		}
-	}
-	return bucket
-}
-
-// cursors returns a cursor for each segment, at the first bucket that may have
-// documents after last. Those of segments without any are at their end.
-func (f *finder) cursors(sets []*roaring.Bitmap, last chat.Position) ([]*cursor, error) {
-	all, high, low := bucketsOf(f.search.Chat), min(f.filter.before-1, last.Number), f.filter.after+1
+// high is the highest number or time that can come after last, and low the
+// lowest that the filter lets through.
+func (f *finder) high(last chat.Position) int64 {
 	if f.search.Chat.Number == 0 {
-		high, low = min(f.filter.to-1, last.Created), f.filter.from
+		return min(f.filter.to-1, last.Created)
 	}
-	from, through := []byte(all.term(high)), []byte(all.term(low)+"\x00")
-	cursors := make([]*cursor, len(sets))
-	for i, set := range sets {
-		cursors[i] = &cursor{}
-		if set.IsEmpty() {
-			continue
-		}
-		terms, err := f.parts[i].terms(bucketField)
-		if err != nil {
-			return nil, err
-		}
-		cursors[i].entries = terms.AutomatonIterator(nil, from, through)
-		if err := cursors[i].next(); err != nil {
-			return nil, err
-		}
+	return min(f.filter.before-1, last.Number)
+}
+
+func (f *finder) low() int64 {
+	if f.search.Chat.Number == 0 {
+		return f.filter.from
 	}
-	return cursors, nil
+	return f.filter.after + 1
+}
+
+// order is what buckets are made by.
+func (f *finder) order(at place) int64 {
+	if f.search.Chat.Number == 0 {
+		return at.created
+	}
+	return at.number
 }
 
 // start returns the position before all hits of a rank.

@@ -74,8 +74,8 @@ func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int
 // numbered returns the documents of a chat in the buckets of these numbers.
 func (s *segmentReader) numbered(id chat.ChatID, first, last int64) (*roaring.Bitmap, error) {
 	all, found := bucketsOf(id), roaring.New()
-	for bucket := first >> all.bits; bucket <= last>>all.bits; bucket++ {
-		in, err := s.having(bucketField, []byte(all.term(bucket<<all.bits)))
+	for bucket := all.key(last); bucket <= all.key(first); bucket++ {
+		in, err := s.having(bucketField, []byte(all.term(bucket)))
 		if err != nil {
 			return nil, err
 		}

@@ -182,6 +182,42 @@ func TestCreates(t *testing.T) {
 	}
 }
 
+// TestDecodeCreateOfBefore: a body that an earlier version of the program wrote,
+// which escaped more, is read as before.
+func TestDecodeCreateOfBefore(t *testing.T) {
+	token := strings.Repeat("a", chat.TokenLength)
+	got, err := chat.DecodeCreate([]byte(`{"message":{"app_token":"` + token + `","chat_number":7,"message_number":8,` +
+		`"body":"\u003ca\u003e \u0026 \u2028","metadata":{"\u003c":"\u0026"},"version":1,` +
+		`"created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	want := chat.Create{Message: &chat.Message{
+		AppToken: token, ChatNumber: 7, Number: 8, Body: "<a> & \u2028",
+		Metadata: chat.Metadata{"<": "&"}, Version: 1, CreatedAt: at, UpdatedAt: at,
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestFingerprint: a retry can meet the key of a create from before an update
+// of the program, so the same request has the same fingerprint for ever.
+func TestFingerprint(t *testing.T) {
+	claim, err := chat.NewClaim(chat.ChatID{}, strings.Repeat("k", chat.MinAppKey), struct {
+		Name     string            `json:"name"`
+		Title    string            `json:"title,omitempty"`
+		Metadata map[string]string `json:"metadata,omitempty"`
+	}{Name: "<é> & \u2028", Metadata: map[string]string{"b": "2", "a": "1"}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "3vqk+xIMxCj6iqND4qo+B0TuzU9Hth6Vr1pX1XnSsIs"; claim.Fingerprint != want {
+		t.Errorf("fingerprint %s, want %s", claim.Fingerprint, want)
+	}
+}
+
 // TestDecodeCreateRefuses: what could not be stored is refused before the store
 // sees it.
 func TestDecodeCreateRefuses(t *testing.T) {
@@ -194,6 +230,8 @@ func TestDecodeCreateRefuses(t *testing.T) {
 		{"no token", `{"chat":{"chat_number":1,"created_at":"2026-01-02T03:04:05Z"}}`},
 		{"no number", `{"chat":{"app_token":"` + token + `","created_at":"2026-01-02T03:04:05Z"}}`},
 		{"no time", `{"chat":{"app_token":"` + token + `","chat_number":1}}`},
+		{"a field twice", `{"message":{"app_token":"` + token + `","chat_number":1,"message_number":1,"body":"a","body":"b","created_at":"2026-01-02T03:04:05Z"}}`},
+		{"half of a surrogate pair", `{"message":{"app_token":"` + token + `","chat_number":1,"message_number":1,"body":"\ud83d","created_at":"2026-01-02T03:04:05Z"}}`},
 		{"number of another type", `{"chat":{"app_token":"` + token + `","chat_number":"1"}}`},
 		{"no body", `{"message":{"app_token":"` + token + `","chat_number":1,"message_number":1,"created_at":"2026-01-02T03:04:05Z"}}`},
 		{"no message number", `{"message":{"app_token":"` + token + `","chat_number":1,"body":"a","created_at":"2026-01-02T03:04:05Z"}}`},

@@ -1,9 +1,10 @@
 package chat
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Create is a chat or a message that has its number and is on its way to the
@@ -29,7 +30,7 @@ func EncodeCreate(c Create) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("encode create: %w", err)
 	}
-	return json.Marshal(c)
+	return json.Marshal(&c, json.Deterministic(true))
 }
 
 // DecodeCreate reads what EncodeCreate wrote. It returns an error for

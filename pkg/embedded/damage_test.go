@@ -50,6 +50,18 @@ func wantDamaged(t *testing.T, b *embedded.Backend, parts ...string) {
 	}
 }
 
+// TestLetterOfAnyBytes holds that nothing is too broken for the dead letters.
+func TestLetterOfAnyBytes(t *testing.T) {
+	b := open(t, t.TempDir(), embedded.Options{})
+	if err := b.DeadLetters.Send(t.Context(), "not indexed: \xff", []byte("a \xff\xfe b")); err != nil {
+		t.Fatal(err)
+	}
+	letters, err := b.DeadLetters.List(t.Context())
+	if err != nil || len(letters) != 1 || letters[0].Body != "a \ufffd b" || letters[0].Reason != "not indexed: \ufffd" {
+		t.Errorf("dead letters %+v, error %v", letters, err)
+	}
+}
+
 // TestDamagedLog holds that damage costs the creates that it hit, which are
 // kept with their bytes, and holds up no other.
 func TestDamagedLog(t *testing.T) {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -55,7 +56,11 @@ func (d *DeadLetters) List(ctx context.Context) (letters []DeadLetter, err error
 	return letters, wrap(err, "list dead letters")
 }
 
+// bury stores a letter. It can be of any bytes; U+FFFD takes the place of those
+// that are not UTF-8, which no row can hold.
 func bury(tx *bbolt.Tx, letter DeadLetter) error {
+	letter.Reason = strings.ToValidUTF8(letter.Reason, "\ufffd")
+	letter.Body = strings.ToValidUTF8(letter.Body, "\ufffd")
 	bucket := tx.Bucket(bucketDeadLetters)
 	n, err := bucket.NextSequence()
 	if err != nil {

@@ -2,9 +2,7 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -119,9 +117,9 @@ func (s *Store) changeMessage(ctx context.Context, id chat.ChatID, number int64,
 		if err != nil {
 			return err
 		}
-		after, err := json.Marshal(m)
+		after, err := encodeRow(&m)
 		if err != nil {
-			return fmt.Errorf("encode message: %w", err)
+			return err
 		}
 		if err := appendTo(tx.Bucket(bucketChanges), encodeChange(time.Now(), before, after)); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,7 +58,7 @@ func claim(dir string) (int, error) {
 		return 0, fmt.Errorf("open data folder: %w", err)
 	}
 	var m marker
-	if err := json.Unmarshal(text, &m); err != nil || m.Format < formatChatWords {
+	if err := decodeRow(text, &m); err != nil || m.Format < formatChatWords {
 		return 0, fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
 	}
 	if m.Format > format {
@@ -84,7 +83,7 @@ func found(dir string) error {
 
 // mark says that the folder has the present format.
 func mark(dir string) error {
-	text, err := json.Marshal(marker{Format: format})
+	text, err := encodeRow(marker{Format: format})
 	if err == nil {
 		err = writeDurably(filepath.Join(dir, markerName), text)
 	}

@@ -36,7 +36,7 @@ type keyRow struct {
 	Fingerprint string    `json:"fingerprint"`
 	Owner       string    `json:"owner"`
 	CreatedAt   time.Time `json:"created_at"`
-	Number      int64     `json:"number,omitempty"`
+	Number      int64     `json:"number,omitzero"`
 	AppToken    string    `json:"app_token,omitempty"`
 }
 

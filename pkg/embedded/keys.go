@@ -2,11 +2,11 @@ package embedded
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
 	"chatapi/pkg/chat"
 
+	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
 )
 
@@ -70,11 +70,21 @@ func decodeRow(text []byte, row any) error {
 
 // put writes value as JSON under a key.
 func put(bucket *bbolt.Bucket, key []byte, value any) error {
-	text, err := json.Marshal(value)
+	text, err := encodeRow(value)
 	if err != nil {
-		return fmt.Errorf("encode row: %w", err)
+		return err
 	}
 	return bucket.Put(key, text)
+}
+
+// encodeRow returns the same text for the same row. It refuses what is not
+// UTF-8.
+func encodeRow(row any) ([]byte, error) {
+	text, err := json.Marshal(row, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("encode row: %w", err)
+	}
+	return text, nil
 }
 
 // appendTo writes value under the bucket's next sequence number. Keys only

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -117,7 +116,7 @@ func (b *Rebuild) Save(_ context.Context, p chat.Progress) error {
 }
 
 func (b *Rebuild) save() error {
-	text, err := json.Marshal(b.state)
+	text, err := encodeRow(b.state)
 	if err != nil {
 		return fmt.Errorf("note how far the index is: %w", err)
 	}

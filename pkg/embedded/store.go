@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -304,9 +303,9 @@ func newMessageRows(messages []chat.Message) ([]messageRow, error) {
 	rows := make([]messageRow, len(messages))
 	now := time.Now()
 	for i, m := range messages {
-		row, err := json.Marshal(m)
+		row, err := encodeRow(&messages[i])
 		if err != nil {
-			return nil, fmt.Errorf("encode message: %w", err)
+			return nil, err
 		}
 		rows[i] = messageRow{number: m.Number, key: messageKey(m.ChatID(), m.Number), row: row, change: encodeChange(now, nil, row)}
 	}

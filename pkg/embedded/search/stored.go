@@ -2,11 +2,12 @@ package search
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"chatapi/pkg/chat"
+
+	"github.com/go-json-experiment/json"
 )
 
 // encodeStored returns what the index keeps of a message besides its place: the
@@ -15,7 +16,7 @@ import (
 func encodeStored(m chat.Message) (text []byte, err error) {
 	var metadata []byte
 	if len(m.Metadata) > 0 {
-		if metadata, err = json.Marshal(m.Metadata); err != nil {
+		if metadata, err = json.Marshal(m.Metadata, json.Deterministic(true)); err != nil {
 			return nil, err
 		}
 	}

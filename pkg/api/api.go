@@ -85,7 +85,7 @@ func New(log *slog.Logger, operations ...Operation) http.Handler {
 
 // A field's name must be written as it is documented. The library knows no
 // other way to say so than a variable of its own; without it a name in other
-// letters passes its check, and encoding/json takes it for the field.
+// letters passes its check, and is not read.
 func init() { huma.ValidateStrictCasing = true }
 
 // config leaves out what huma would serve beside the operations.

@@ -345,6 +345,58 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
+// TestMalformed holds that the answer to a text that is no JSON says what is
+// wrong with it, and where.
+func TestMalformed(t *testing.T) {
+	handler := newFaults(t).handler(&strings.Builder{})
+	for _, tt := range []struct{ name, body, want string }{
+		{"cut off", `{"name":`, "unexpected EOF within \"/name\" after offset 8"},
+		{"a comma too many", `{"name":"a",}`, "invalid character ',' at start of value after offset 11"},
+		{"a field twice", `{"name":"a","name":"b"}`, `duplicate object member name "name"`},
+		{"a field of a field twice", `{"name":"a","metadata":{"k":"a","k":"b"}}`, `name "k" within "/metadata"`},
+		{"not UTF-8", "{\"name\":\"a\xff\"}", `invalid UTF-8 within "/name" after offset 10`},
+		{"half of a surrogate pair", `{"name":"\ud83d"}`, `invalid surrogate pair`},
+		{"a number beyond all", `{"name":1e400}`, `value out of range within "/name"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ask(handler, "POST", "/api/v1/apps", tt.body)
+			wantProblem(t, got, "malformed_request")
+			var p struct{ Detail string }
+			if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(p.Detail, "body: ") || !strings.Contains(p.Detail, tt.want) || strings.Contains(p.Detail, "json") {
+				t.Errorf("detail %q, want %q in it", p.Detail, tt.want)
+			}
+		})
+	}
+}
+
+// TestTimesOfSearches: a time in a body may be written as one in a query.
+func TestTimesOfSearches(t *testing.T) {
+	handler := newFaults(t).handler(&strings.Builder{})
+	app, path := newChat(t, handler)
+	for _, tt := range []struct {
+		at     string
+		status int
+	}{
+		{"2026-01-02T03:04:05Z", 200},
+		{"2026-01-02T03:04:05.678%2B01:00", 200},
+		{"2026-01-02T3:04:05Z", 200},
+		{"2026-01-02T03:04:05,678Z", 200},
+		{"2026-01-02", 422},
+		{"2026-13-02T03:04:05Z", 422},
+	} {
+		if got := ask(handler, "GET", app+"/messages/search?query=a&from="+tt.at, ""); got.Code != tt.status {
+			t.Errorf("%s in a query: status %d: %s", tt.at, got.Code, got.Body)
+		}
+		body := fmt.Sprintf(`{"query":"a","from":%q}`, strings.ReplaceAll(tt.at, "%2B", "+"))
+		if got := ask(handler, "POST", path+"/messages/search", body); got.Code != tt.status {
+			t.Errorf("%s in a body: status %d: %s", tt.at, got.Code, got.Body)
+		}
+	}
+}
+
 // TestWholeNumbers: JSON has one way to write a number too many.
 func TestWholeNumbers(t *testing.T) {
 	handler := newFaults(t).handler(&strings.Builder{})

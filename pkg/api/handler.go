@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -82,7 +81,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func write(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client is gone: nobody to tell
+	_ = writeJSON(w, p) // the client is gone: nobody to tell
 }
 
 func answerPanic(ctx context.Context, w http.ResponseWriter) {

@@ -33,12 +33,12 @@ func viewMessage(m chat.Message) Message {
 // message_number and deleted_at and nothing else.
 type ListedMessage struct {
 	MessageNumber int64             `json:"message_number"`
-	ChatNumber    int64             `json:"chat_number,omitempty"`
+	ChatNumber    int64             `json:"chat_number,omitzero"`
 	AppToken      string            `json:"app_token,omitempty"`
 	Body          string            `json:"body,omitempty"`
 	Sender        string            `json:"sender,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
-	Version       int64             `json:"version,omitempty" doc:"1 when created, one more with each edit"`
+	Version       int64             `json:"version,omitzero" doc:"1 when created, one more with each edit"`
 	CreatedAt     Time              `json:"created_at,omitzero"`
 	UpdatedAt     Time              `json:"updated_at,omitzero"`
 	DeletedAt     Time              `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`

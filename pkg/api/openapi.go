@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -158,7 +157,7 @@ func OpenAPI(operations ...Operation) []Operation {
 	}
 	return []Operation{
 		Static("openapi", "/openapi.json", func(w http.ResponseWriter, r *http.Request) error {
-			text, err := json.Marshal(document(r))
+			text, err := document(r).MarshalJSON()
 			return writeDocument(w, "application/json", text, err)
 		}),
 		Static("openapi", "/openapi.yaml", func(w http.ResponseWriter, r *http.Request) error {

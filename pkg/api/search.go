@@ -22,12 +22,12 @@ var errMissingQuery = errors.New("query is missing: send the words to search for
 // URL.
 type SearchQuery struct {
 	Query  string    `json:"query,omitempty" query:"query" doc:"1 to 256 characters: words that must all match, and phrases in double quotes"`
-	Limit  int       `json:"limit,omitempty" query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
+	Limit  int       `json:"limit,omitzero" query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
 	Sender string    `json:"sender,omitempty" query:"sender" maxLength:"128" doc:"Only messages of this sender, to the letter"`
 	From   time.Time `json:"from,omitzero" query:"from" doc:"Only messages created at this time or later (RFC 3339)" example:"2026-01-01T00:00:00Z"`
 	To     time.Time `json:"to,omitzero" query:"to" doc:"Only messages created before this time (RFC 3339)" example:"2027-01-01T00:00:00Z"`
-	After  int64     `json:"after,omitempty" query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number above this" example:"0"`
-	Before int64     `json:"before,omitempty" query:"before" minimum:"1" maximum:"9007199254740991" doc:"Only messages with a number below this"`
+	After  int64     `json:"after,omitzero" query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number above this" example:"0"`
+	Before int64     `json:"before,omitzero" query:"before" minimum:"1" maximum:"9007199254740991" doc:"Only messages with a number below this"`
 }
 
 // search returns the search of a chat or, with number 0, of an app: the page

@@ -10,13 +10,20 @@ import (
 // texts sort as the times do; time.Time leaves zeros at the end out.
 type Time time.Time
 
-const timeFormat = "2006-01-02T15:04:05.000Z07:00" // RFC 3339
-
-// MarshalText implements encoding.TextMarshaler, after which encoding/json has
-// less to check than after a json.Marshaler.
-func (t Time) MarshalText() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(make([]byte, 0, len(timeFormat)), timeFormat), nil
+// AppendText implements encoding.TextAppender: the encoder quotes what it
+// appends, and has less to check than after a json.Marshaler.
+func (t Time) AppendText(text []byte) ([]byte, error) {
+	at := time.Time(t).UTC()
+	text = at.AppendFormat(text, time.RFC3339) // several times as fast as any other format
+	ms := at.Nanosecond() / int(time.Millisecond)
+	return append(text[:len(text)-len("Z")], '.', digit(ms/100), digit(ms/10), digit(ms), 'Z'), nil
 }
+
+// digit returns the last decimal of n.
+func digit(n int) byte { return '0' + byte(n%10) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (t Time) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
 // IsZero reports whether it is no time, which omitzero leaves out.
 func (t Time) IsZero() bool { return time.Time(t).IsZero() }

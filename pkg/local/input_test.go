@@ -73,6 +73,7 @@ func TestWrongInput(t *testing.T) {
 		{"a field twice", request{"POST", chat + "/messages", `{"body":"a","sender":"b","body" : "a"}`, nil}, 400, "malformed_request", "body"},
 		{"a field twice in an escape", request{"POST", "/api/v1/apps", `{"name":"a","n\u0061me":"b"}`, nil}, 400, "malformed_request", "body"},
 		{"metadata twice", request{"POST", "/api/v1/apps", `{"name":"a","metadata":{"k":"1","l":"2","k":"3"}}`, nil}, 400, "malformed_request", "body"},
+		{"an empty name twice", request{"POST", "/api/v1/apps", `{"name":"a","metadata":{"":"1","":"1"}}`, nil}, 400, "malformed_request", "body"},
 		{"half of a surrogate pair", request{"POST", chat + "/messages", `{"body":"a \ud83d b"}`, nil}, 400, "malformed_request", "body"},
 		{"second half of a surrogate pair first", request{"POST", "/api/v1/apps", `{"name":"\ude00\ud83d"}`, nil}, 400, "malformed_request", "body"},
 		{"Idempotency-Key without a key", request{"POST", app + "/chats", `{}`, http.Header{"Idempotency-Key": {""}}}, 422, "invalid_field", "Idempotency-Key"},

@@ -272,8 +272,11 @@ func digitOf(r rune) (rune, bool) {
 // letter that is built with other marks, such as が, has none: there the mark
 // makes another letter.
 func withoutAccents(r rune) (rune, bool) {
-	var buf [32]byte
-	parts := norm.NFD.AppendString(buf[:0], string(r))
+	var letter [utf8.UTFMax]byte
+	parts := norm.NFD.Properties(utf8.AppendRune(letter[:0], r)).Decomposition()
+	if parts == nil {
+		return r, false
+	}
 	base, size := utf8.DecodeRune(parts)
 	if size == len(parts) {
 		return r, false

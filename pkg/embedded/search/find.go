@@ -28,7 +28,8 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 	defer reader.Close()
 	f := &finder{
 		reader: reader.(snapshot), search: search, filter: newFilter(search),
-		prefix: prefixOf(search.Chat.AppToken), buckets: bucketsOf(search.Chat), vocabularies: x.vocabularies, costs: x.costs,
+		prefix: prefixOf(search.Chat.AppToken), buckets: bucketsOf(search.Chat), costs: x.costs,
+		vocabularies: x.vocabularies, newestBuckets: x.newestBuckets,
 	}
 	found, err := f.page(ctx)
 	if err != nil {
@@ -42,13 +43,15 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, err
 
 // finder answers one search from one snapshot of the index.
 type finder struct {
-	reader       snapshot
-	search       chat.Search
-	filter       filter
-	prefix       string // of the app's terms
-	buckets      buckets
-	vocabularies *vocabularies
-	costs        costs
+	reader  snapshot
+	search  chat.Search
+	filter  filter
+	prefix  string // of the app's terms
+	buckets buckets
+	costs   costs
+
+	vocabularies  *vocabularies
+	newestBuckets *newestBuckets
 
 	parts []part
 }

@@ -30,9 +30,10 @@ type Index struct {
 	engine index.Index
 	queue  *index.AnalysisQueue
 
-	rebuilding   atomic.Bool
-	vocabularies *vocabularies
-	costs        costs
+	rebuilding    atomic.Bool
+	vocabularies  *vocabularies
+	newestBuckets *newestBuckets
+	costs         costs
 
 	applying sync.Mutex // between reading the versions held and writing newer ones
 	unsaved  bool       // a batch failed: what the engine holds may not be on disk
@@ -55,7 +56,7 @@ func Open(dir string) (*Index, error) {
 		queue.Close()
 		return nil, fmt.Errorf("open search index in %s: %w", dir, err)
 	}
-	return &Index{engine: engine, queue: queue, vocabularies: newVocabularies(), costs: measuredCosts}, nil
+	return &Index{engine: engine, queue: queue, vocabularies: newVocabularies(), newestBuckets: newNewestBuckets(), costs: measuredCosts}, nil
 }
 
 // Close waits for the calls under way and lets go of the folder. Closing again

@@ -54,13 +54,7 @@ func (f *finder) newPart(s *segmentReader) (p part, err error) {
 	if p.left, err = f.live(s); err != nil || p.left.GetCardinality() <= f.costs.newest {
 		return p, err // they are looked at before any that are newer, which costs less than to find out
 	}
-	buckets, err := s.buckets(f.buckets, f.high(f.start(chat.Whole)), f.low())
-	if err != nil {
-		return p, err
-	}
-	newest := source{buckets: buckets}
-	err = newest.step()
-	p.newest = newest.next
+	p.newest, err = f.newestBuckets.of(s, f.buckets)
 	return p, err
 }
 

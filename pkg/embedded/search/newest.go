@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math"
+	"sync"
 
 	"chatapi/pkg/chat"
 
@@ -75,6 +76,50 @@ func keyOf(term string) uint64 { return binary.BigEndian.Uint64([]byte(term[len(
 
 // none is after all buckets.
 const none = math.MaxUint64
+
+// newestBuckets remembers the newest bucket of a chat or an app in a segment. A
+// segment never changes, and to find it in the dictionary would be a seventh of
+// a search.
+type newestBuckets struct {
+	mu   sync.Mutex
+	held map[newestKey]uint64
+}
+
+type newestKey struct {
+	segment uint64
+	prefix  string // of the buckets
+}
+
+// mostNewest bounds what is remembered, to some megabytes.
+const mostNewest = 1 << 16
+
+func newNewestBuckets() *newestBuckets { return &newestBuckets{held: make(map[newestKey]uint64)} }
+
+// of returns the newest bucket of a segment, or none.
+func (n *newestBuckets) of(s *segmentReader, all buckets) (uint64, error) {
+	key := newestKey{s.Id(), all.prefix}
+	n.mu.Lock()
+	bucket, known := n.held[key]
+	n.mu.Unlock()
+	if known {
+		return bucket, nil
+	}
+	entries, err := s.buckets(all, math.MaxInt64, math.MinInt64)
+	if err != nil {
+		return none, err
+	}
+	newest := source{buckets: entries}
+	if err := newest.step(); err != nil {
+		return none, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.held) == mostNewest {
+		clear(n.held) // most are of segments that are gone
+	}
+	n.held[key] = newest.next
+	return newest.next, nil
+}
 
 // candidate is a message that may be a hit.
 type candidate struct {

@@ -92,10 +92,11 @@ lint-template: ## cfn-lint and sam validate --lint on template.yaml; installs th
 	engines/sam.sh sam validate --lint
 
 .PHONY: bench
-bench: build ## measure speed beside a bare server, the disk and the usual stack, and write docs/measured.md (SHORT=1 for a few minutes)
+bench: build ## measure speed beside a bare server, the disk and the usual stack, and write docs/measured.md (SHORT=1 for a few minutes; MESSAGES=10000000 for half an hour and 15 GB)
 	engines/usual.sh
 	cd bench/usual && go build -o ../../bin/usual .
-	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)" -report docs -readme README.md $(if $(SHORT),-rounds 5 -duration 2s -messages 100000)
+	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)$(if $(MESSAGES), MESSAGES=$(MESSAGES))" -report docs -readme README.md \
+		$(if $(SHORT),-duration 2s -messages 100000) $(if $(MESSAGES),-messages $(MESSAGES))
 
 .PHONY: budget
 budget: ## measure the Lambda functions and fail where one has outgrown its budget

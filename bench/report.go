@@ -204,14 +204,25 @@ func (r *report) writeRatios(out *strings.Builder) {
 	of("rows stored a second / usual stack", createsOne, usualCreates, storedPerSecond, "%.1f", mark{atLeast: 4})
 	of("p99 of creates / usual stack", createsOne, usualCreates, p99, "%.2f", mark{below: 0.1})
 	if len(r.sizes) > 0 {
-		last := r.sizes[len(r.sizes)-1]
-		for _, f := range last.searches {
-			what := fmt.Sprintf("p99 of a search for a %s / p50 of a read, among %s messages", f.name, grouped(last.messages))
-			write(fmt.Sprintf("%s, %d connections", what, r.settings.connections), f.loaded.p99.Seconds()/last.reads.p50.Seconds(), "%.1f", markOf(f.name))
-			write(what+", one connection", f.quick.p99.Seconds()/last.quick.p50.Seconds(), "%.1f", markOf(f.name))
+		in := r.marked()
+		for _, f := range in.searches {
+			what := fmt.Sprintf("p99 of a search for a %s / p50 of a read, among %s messages", f.name, grouped(in.messages))
+			write(fmt.Sprintf("%s, %d connections", what, r.settings.connections), f.loaded.p99.Seconds()/in.reads.p50.Seconds(), "%.1f", markOf(f.name))
+			write(what+", one connection", f.quick.p99.Seconds()/in.quick.p50.Seconds(), "%.1f", markOf(f.name))
 		}
 	}
 	out.WriteString("\n")
+}
+
+// marked returns the size that the marks of searches are for, a million messages,
+// or the largest where that is less.
+func (r *report) marked() size {
+	for _, s := range r.sizes {
+		if s.messages == 1_000_000 {
+			return s
+		}
+	}
+	return r.sizes[len(r.sizes)-1]
 }
 
 func markOf(search string) mark {

@@ -31,30 +31,30 @@ func handler(log *slog.Logger, routes http.Handler) http.Handler {
 // does not find with plain text and redirects, and take …/messages/search for
 // a message where the method is not the search's.
 type router struct {
-	paths   *http.ServeMux
-	methods map[string]methods // of each path
+	mux   *http.ServeMux
+	paths map[string]byMethod
 }
 
-// methods are the operations of one path.
-type methods map[string]http.HandlerFunc
+// byMethod holds the operations of one path.
+type byMethod map[string]http.HandlerFunc
 
 func newRouter() router {
-	r := router{paths: http.NewServeMux(), methods: map[string]methods{}}
-	r.paths.HandleFunc("/", noRoute)
+	r := router{mux: http.NewServeMux(), paths: map[string]byMethod{}}
+	r.mux.HandleFunc("/", noRoute)
 	return r
 }
 
 // HandleFunc adds an operation by its method and path, as in "GET /health";
 // huma calls it.
 func (r router) HandleFunc(pattern string, serve func(http.ResponseWriter, *http.Request)) {
-	method, path, _ := strings.Cut(pattern, " ")
-	if r.methods[path] == nil {
-		r.methods[path] = methods{}
-		r.paths.Handle(path, r.methods[path])
+	method, at, _ := strings.Cut(pattern, " ")
+	if r.paths[at] == nil {
+		r.paths[at] = byMethod{}
+		r.mux.Handle(at, r.paths[at])
 	}
-	r.methods[path][method] = serve
+	r.paths[at][method] = serve
 	if method == http.MethodGet {
-		r.methods[path][http.MethodHead] = serve
+		r.paths[at][http.MethodHead] = serve
 	}
 }
 
@@ -63,12 +63,12 @@ func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		noRoute(w, request)
 		return
 	}
-	r.paths.ServeHTTP(w, request)
+	r.mux.ServeHTTP(w, request)
 }
 
 func noRoute(w http.ResponseWriter, _ *http.Request) { write(w, problemOf(ErrNoRoute)) }
 
-func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if serve, ok := m[r.Method]; ok {
 		serve(w, r)
 		return

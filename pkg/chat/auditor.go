@@ -1,6 +1,9 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Auditor is the port to what a store's counters and counts say and to their
 // repair. Its methods are exact while others write: what they compare, and
@@ -49,8 +52,9 @@ type VersionIndex interface {
 
 // Indexed is what an index holds of a message.
 type Indexed struct {
-	Version int64
-	Deleted bool // so that no search finds it
+	Version   int64
+	CreatedAt time.Time
+	Deleted   bool // so that no search finds it
 }
 
 // MaxVersions is how many numbers a call of VersionIndex.Versions may span.

@@ -82,8 +82,8 @@ func (p Position) Compare(o Position) int {
 		cmp.Compare(o.Chat, p.Chat), cmp.Compare(o.Number, p.Number))
 }
 
-// DocumentID names a message in an index: <app token>#<chat number>#<message
-// number>, the same for all of its versions.
+// DocumentID names a message: <app token>#<chat number>#<message number>, the
+// same for all of its versions. Documents of OpenSearch have it as their id.
 func (m Message) DocumentID() string {
 	return m.ChatID().String() + "#" + strconv.FormatInt(m.Number, 10)
 }

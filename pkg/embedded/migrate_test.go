@@ -155,6 +155,57 @@ func TestMigrateFormat3(t *testing.T) {
 	}
 }
 
+// TestMigrateFormat4: the folder has one chat with a message that was edited, one
+// that was not and one that was deleted, not all of it indexed; a create in the
+// log, with its key; and a dead letter. All JSON in it is by encoding/json.
+func TestMigrateFormat4(t *testing.T) {
+	id := chat.ChatID{AppToken: "zeh57vqhtlgrvhjr3zooxs2amytcj4tmhh6h", Number: 1}
+	b := open(t, unpack(t, "format-4.tar.gz"), embedded.Options{})
+	created, err := b.Queue.Receive(t.Context(), 10)
+	if err != nil || len(created) != 1 {
+		t.Fatalf("%d creates in the log, error %v", len(created), err)
+	}
+	create, err := chat.DecodeCreate([]byte(created[0].Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Store.StoreMessages(t.Context(), id, []chat.Message{*create.Message}); err != nil {
+		t.Fatal(err)
+	}
+	index(t, b, 100)
+	got, _ := searchFor(t, b, id, "apple")
+	if diff := cmp.Diff([]string{"an apple in the log <&>", "<b>apple</b> & \u2028 pear", "red apples"}, got); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	second, err := b.Store.Message(t.Context(), id, 2)
+	if diff := cmp.Diff(chat.Metadata{"client": "<web>"}, second.Metadata); diff != "" || err != nil {
+		t.Errorf("error %v, metadata (-want +got):\n%s", err, diff)
+	}
+	third, err := b.Store.Message(t.Context(), id, 3)
+	if err != nil || !third.Deleted() || third.Version != 2 {
+		t.Errorf("the tombstone is %+v, error %v", third, err)
+	}
+	app, err := b.Store.App(t.Context(), id.AppToken)
+	if err != nil || app.Name != "format 4 <&>" || app.Metadata["plan"] != "<free>\u2028" || app.ChatCount != 1 {
+		t.Errorf("the app is %+v, error %v", app, err)
+	}
+	c, err := b.Store.Chat(t.Context(), id)
+	if err != nil || c.Title != "kitchen & garden" || c.MessageCount != 3 {
+		t.Errorf("the chat is %+v, error %v", c, err)
+	}
+	claim, err := chat.NewClaim(id, "the-key", map[string]string{"body": "keyed"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claim, err = b.Idempotency.Claim(t.Context(), claim); err != nil || claim.Number != create.Message.Number {
+		t.Errorf("the key has number %d, error %v, want %d", claim.Number, err, create.Message.Number)
+	}
+	letters, err := b.DeadLetters.List(t.Context())
+	if err != nil || len(letters) != 1 || letters[0].Reason != "it is <damaged>" || letters[0].Body != "no JSON" {
+		t.Errorf("dead letters %+v, error %v", letters, err)
+	}
+}
+
 // TestRebuildDoesNotSayHowFreshItIs: the first messages that a rebuild feeds
 // may be newer than the last.
 func TestRebuildDoesNotSayHowFreshItIs(t *testing.T) {

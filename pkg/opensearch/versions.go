@@ -24,7 +24,7 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 		}}},
 		"size":             chat.MaxVersions,
 		"track_total_hits": false,
-		"_source":          []string{"message_number", "version", "deleted_at"},
+		"_source":          []string{"message_number", "version", "created_at", "deleted_at"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode search: %w", err)
@@ -44,7 +44,7 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 	}
 	held := make(map[int64]chat.Indexed, len(found.Hits.Hits))
 	for _, h := range found.Hits.Hits {
-		held[h.Source.Number] = chat.Indexed{Version: h.Source.Version, Deleted: h.Source.Deleted()}
+		held[h.Source.Number] = chat.Indexed{Version: h.Source.Version, CreatedAt: h.Source.CreatedAt, Deleted: h.Source.Deleted()}
 	}
 	return held, nil
 }

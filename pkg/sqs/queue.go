@@ -88,7 +88,7 @@ func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 }
 
 // escape escapes in JSON the two characters that SQS refuses and that
-// encoding/json writes as they are.
+// need no escape in JSON.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func escape(body []byte) string {

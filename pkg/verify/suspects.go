@@ -175,7 +175,7 @@ func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held 
 		return nil
 	case row.Version == 0 && held.Version > 0:
 		d.Kind = NoRow
-		row = gone(s.id, s.first, held.Version)
+		row = gone(s.id, s.first, held)
 	case held.Version > row.Version:
 		d.Kind = IndexAhead
 		v.tell(d)
@@ -197,9 +197,7 @@ func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held 
 
 // gone returns the tombstone of a message whose row is not there: to an index
 // it is as good as deleted.
-func gone(id chat.ChatID, number, version int64) chat.Message {
-	m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: number, Version: version}
-	m = m.Tombstone(time.Now())
-	m.CreatedAt = m.DeletedAt
-	return m
+func gone(id chat.ChatID, number int64, held chat.Indexed) chat.Message {
+	m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: number, Version: held.Version, CreatedAt: held.CreatedAt}
+	return m.Tombstone(time.Now())
 }

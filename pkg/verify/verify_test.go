@@ -135,6 +135,27 @@ func (s *service) apply(messages ...chat.Message) {
 	s.must(errors.Join(s.Index.Apply(s.t.Context(), messages)...))
 }
 
+// numbers returns which messages of a chat live by the rows, and which are found
+// by a search, the newest first.
+func (s *service) numbers(id chat.ChatID) (stored, found []int64) {
+	s.t.Helper()
+	rows, _, err := s.Store.Messages(s.t.Context(), id, chat.Page{Limit: chat.MaxPage, Descending: true})
+	s.must(err)
+	for _, m := range rows {
+		if !m.Deleted() {
+			stored = append(stored, m.Number)
+		}
+	}
+	query, err := chat.ParseQuery("hello")
+	s.must(err)
+	searched, err := s.Index.Search(s.t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
+	s.must(err)
+	for _, h := range searched.Hits {
+		found = append(found, h.Message.Number)
+	}
+	return stored, found
+}
+
 // key is that of a chat's row, or of a message's.
 func (s *service) key(numbers ...byte) []byte {
 	key := []byte(s.app.Token)
@@ -248,6 +269,11 @@ func TestVerify(t *testing.T) {
 			_, after := s.verify(verify.Options{})
 			if after.Differences > 0 && !tt.stays {
 				t.Errorf("%d differences are left: %+v", after.Differences, after)
+			}
+			for chatNumber := range int64(2) {
+				if stored, found := s.numbers(s.id(chatNumber + 1)); !tt.stays && !slices.Equal(stored, found) {
+					t.Errorf("chat %d has messages %v, and searches find %v", chatNumber+1, stored, found)
+				}
 			}
 			if during.Repaired+after.Differences != before.Differences || after.Gaps < before.Gaps {
 				t.Errorf("before %+v, repair %+v, after %+v", before, during, after)

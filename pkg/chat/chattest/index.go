@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func Index(t *testing.T, open func(t *testing.T) chat.Index) {
 		{"pages of an app neither repeat nor skip", searchAppPages},
 		{"what users search for", casesFind},
 		{"a newer version replaces an older one", newerVersions},
+		{"metadata is that of the newest version", newestMetadata},
 		{"an older or equal version changes nothing", olderVersions},
 		{"versions in any order leave the newest", versionsInAnyOrder},
 		{"versions in one call", versionsInOneCall},
@@ -540,6 +542,24 @@ func (x *indexTest) expect(t *testing.T, query string, want ...chat.Position) {
 	t.Helper()
 	if diff := cmp.Diff(want, x.find(t, 1, query)); diff != "" {
 		t.Errorf("%q (-want +got):\n%s", query, diff)
+	}
+}
+
+func newestMetadata(t *testing.T, x *indexTest) {
+	first := x.message(t, 1, 1, "red")
+	first.Metadata = chat.Metadata{"color": "<red>\u2028", "empty": "", "\"": "\\"}
+	second := edited(first, 2, "red")
+	second.Metadata = chat.Metadata{"color": "blue"}
+	third := edited(first, 3, "red")
+	third.Metadata = nil
+	for _, m := range []chat.Message{first, second, third} {
+		given := maps.Clone(m.Metadata)
+		x.apply(t, m)
+		hits := x.found(t, chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1}).Hits
+		if diff := cmp.Diff([]chat.Hit{{Message: m, Rank: chat.Whole}}, hits); diff != "" {
+			t.Errorf("version %d (-want +got):\n%s", m.Version, diff)
+		}
+		wantEqual(t, m.Metadata, given)
 	}
 }
 

@@ -44,40 +44,44 @@ func (x versionTest) want(t *testing.T, id chat.ChatID, first, last int64, want 
 	wantEqual(t, got, want)
 }
 
-func live(version int64) chat.Indexed { return chat.Indexed{Version: version} }
+// held is what an index holds of messages, by their numbers.
+func held(messages ...chat.Message) map[int64]chat.Indexed {
+	all := map[int64]chat.Indexed{}
+	for _, m := range messages {
+		all[m.Number] = chat.Indexed{Version: m.Version, CreatedAt: m.CreatedAt, Deleted: m.Deleted()}
+	}
+	return all
+}
 
 func heldVersions(t *testing.T, x versionTest) {
 	messages := x.messages(t, 1, "red", "blue", "green")
 	x.apply(t, messages...)
-	x.apply(t, edited(messages[1], 4, "pink"), deleted(messages[2], 2))
-	x.want(t, messages[0].ChatID(), 1, 10, map[int64]chat.Indexed{1: live(1), 2: live(4), 3: {Version: 2, Deleted: true}})
+	pink, gone := edited(messages[1], 4, "pink"), deleted(messages[2], 2)
+	x.apply(t, pink, gone)
+	x.want(t, messages[0].ChatID(), 1, 10, held(messages[0], pink, gone))
 }
 
 func versionsInRange(t *testing.T, x versionTest) {
-	messages := x.messages(t, 1, "a", "b", "c", "d", "e")
-	x.apply(t, slices.Delete(messages, 2, 3)...)
+	messages := x.messages(t, 1, slices.Repeat([]string{"red"}, 520)...)
 	id := messages[0].ChatID()
-	x.want(t, id, 2, 4, map[int64]chat.Indexed{2: live(1), 4: live(1)})
-	x.want(t, id, 3, 3, nil)
-	x.want(t, id, 6, 9, nil)
+	x.apply(t, slices.Delete(slices.Clone(messages), 510, 511)...)
+	x.want(t, id, 500, 513, held(slices.Concat(messages[499:510], messages[511:513])...))
+	x.want(t, id, 511, 511, nil)
+	x.want(t, id, 521, 529, nil)
 }
 
 func versionsApart(t *testing.T, x versionTest) {
 	first, second := x.messages(t, 1, "red"), x.messages(t, 2, "red", "red")
 	x.apply(t, slices.Concat(first, second)...)
-	x.want(t, first[0].ChatID(), 1, 9, map[int64]chat.Indexed{1: live(1)})
-	x.want(t, second[0].ChatID(), 1, 9, map[int64]chat.Indexed{1: live(1), 2: live(1)})
+	x.want(t, first[0].ChatID(), 1, 9, held(first...))
+	x.want(t, second[0].ChatID(), 1, 9, held(second...))
 	x.want(t, chat.ChatID{AppToken: newAppToken(t), Number: 1}, 1, 9, nil)
 }
 
 func mostVersions(t *testing.T, x versionTest) {
 	messages := x.messages(t, 1, slices.Repeat([]string{"red"}, chat.MaxVersions)...)
 	x.apply(t, messages...)
-	want := map[int64]chat.Indexed{}
-	for _, m := range messages {
-		want[m.Number] = live(1)
-	}
-	x.want(t, messages[0].ChatID(), 1, chat.MaxVersions, want)
+	x.want(t, messages[0].ChatID(), 1, chat.MaxVersions, held(messages...))
 }
 
 func cancelledVersions(t *testing.T, x versionTest) {

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -101,6 +102,21 @@ func BenchmarkApply(b *testing.B) {
 			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
 		})
 	}
+}
+
+// BenchmarkRebuild applies 200,000 messages of 1,000 chats, chat by chat, as an
+// index is built again.
+func BenchmarkRebuild(b *testing.B) {
+	corpus := newCorpus(b, 200_000, func(i int) int64 { return int64(i%1000 + 1) })
+	slices.SortStableFunc(corpus, func(a, b chat.Message) int { return cmp.Compare(a.ChatNumber, b.ChatNumber) })
+	report := cpu(b)
+	for b.Loop() {
+		x := openBench(b)
+		for batch := range slices.Chunk(corpus, 1000) {
+			applyBench(b, x, batch)
+		}
+	}
+	report()
 }
 
 // BenchmarkSearch searches an app of which half of the messages are in one

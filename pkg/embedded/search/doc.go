@@ -15,7 +15,8 @@
 //
 // <app> and <chat> are hashes of eight bytes, so the words of an app stand side
 // by side in the dictionary, and are there once however many chats have them.
-// What is found by a hash is met with the scope, which is exact.
+// What a search finds by a hash is met with the scope, which is exact; only
+// names, and the messages of a chat whose versions are asked for, rely on it.
 //
 // A search goes through the segments of the index by itself, on the bitmaps of
 // their dictionaries, and not with bleve's searchers, which visit every match

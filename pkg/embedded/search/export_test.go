@@ -12,6 +12,9 @@ func (x *Index) CheckEverything() { x.costs.check, x.costs.few = 0, 0 }
 // few messages in vain.
 func (x *Index) CheckFew() { x.costs.check, x.costs.misses = 0, 2 }
 
+// ReadFew makes searches read a few places at once and go over buckets for more.
+func (x *Index) ReadFew() { x.costs.ofChat, x.costs.ofApp, x.costs.newest = 1, 1, 2 }
+
 // ReadByBucket makes searches go over buckets, as they do where very many
 // messages match.
 func (x *Index) ReadByBucket() { x.costs.ofChat, x.costs.ofApp, x.costs.newest = 0, 0, 0 }

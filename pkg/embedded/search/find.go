@@ -87,7 +87,7 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if !p.left.IsEmpty() && p.newest != none {
+		if !p.left.IsEmpty() {
 			f.parts = append(f.parts, p)
 		}
 	}

@@ -217,7 +217,7 @@ func indexedThrough(reader index.IndexReader) (time.Time, error) {
 }
 
 // heldVersions returns the versions that the index holds of messages, by their
-// names.
+// DocumentID.
 func heldVersions(reader index.IndexReader, messages map[string]chat.Message) (map[string]int64, error) {
 	held := make(map[string]int64)
 	for id, m := range messages {
@@ -228,17 +228,22 @@ func heldVersions(reader index.IndexReader, messages map[string]chat.Message) (m
 		if doc == nil {
 			continue
 		}
-		doc.VisitFields(func(f index.Field) {
-			if f.Name() == messageField {
-				err = decodeStored(f.Value(), &m)
-			}
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read message %s: %w", id, err)
+		if held[id], err = versionOf(doc); err != nil {
+			return nil, fmt.Errorf("read version of %s: %w", id, err)
 		}
-		held[id] = m.Version
 	}
 	return held, nil
+}
+
+// versionOf returns the version of the message in a document.
+func versionOf(doc index.Document) (version int64, err error) {
+	err = errCutOff
+	doc.VisitFields(func(f index.Field) {
+		if f.Name() == messageField {
+			version, _, err = cutVarint(f.Value())
+		}
+	})
+	return version, err
 }
 
 // saveWithin is how long write waits for the disk. The engine goes on trying

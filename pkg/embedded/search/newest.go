@@ -48,7 +48,7 @@ type buckets struct {
 
 const (
 	numberBits = 9 // 512 numbers
-	timeBits   = 8 // some 256 milliseconds
+	timeBits   = 8 // 256 milliseconds
 )
 
 // bucketsOf returns the buckets of a chat or, with number 0, of an app.
@@ -137,8 +137,20 @@ type candidates []candidate
 func (c candidates) Len() int           { return len(c) }
 func (c candidates) Less(i, j int) bool { return c[i].position.Compare(c[j].position) < 0 }
 func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(any)          { panic("candidates are appended, and ordered together") }
+func (c *candidates) Push(x any)        { *c = append(*c, x.(candidate)) }
 func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // it was yielded
+
+// order makes a heap of candidates whose first n are one.
+func (c candidates) order(n int) {
+	if len(c) > 2*n {
+		heap.Init(&c)
+		return
+	}
+	for ; n < len(c); n++ {
+		heaped := c[:n+1]
+		heap.Fix(&heaped, n)
+	}
+}
 
 // source is where the candidates of a part come from. Nothing is looked up in
 // it before the search has come to the part's newest messages.
@@ -166,6 +178,7 @@ func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position)
 			if bucket == none {
 				return
 			}
+			ordered := len(found)
 			for i := range sources {
 				if sources[i].next != bucket {
 					continue
@@ -176,7 +189,7 @@ func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position)
 					return
 				}
 			}
-			heap.Init(&found)
+			found.order(ordered)
 		}
 	}
 }

@@ -17,12 +17,12 @@ import (
 // TestNewestFirst: what pages find, and in what order, does not depend on where
 // numbers and times stand in their buckets, nor on how a search goes. Numbers
 // and times lie at the borders of buckets, and some messages are edited or
-// deleted.
+// deleted, in another segment than they were created.
 func TestNewestFirst(t *testing.T) {
 	indexes := map[string]*search.Index{}
 	for name, set := range map[string]func(*search.Index){
 		"all places": func(*search.Index) {}, "by bucket": (*search.Index).ReadByBucket,
-		"words after all": (*search.Index).CheckFew,
+		"words after all": (*search.Index).CheckFew, "few at once, many by bucket": (*search.Index).ReadFew,
 	} {
 		x := open(t, t.TempDir())
 		set(x)
@@ -31,9 +31,9 @@ func TestNewestFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := drawMessages(t)
 		searched := drawSearch(t, messages[0].AppToken)
-		want := match(searched, messages)
+		want, batch := match(searched, messages), rapid.SampledFrom([]int{1, 7, 40}).Draw(t, "batch")
 		for name, x := range indexes {
-			for some := range slices.Chunk(messages, 7) {
+			for some := range slices.Chunk(messages, batch) {
 				for _, err := range x.Apply(t.Context(), some) {
 					if err != nil {
 						t.Fatal(err)
@@ -47,7 +47,7 @@ func TestNewestFirst(t *testing.T) {
 	})
 }
 
-// drawMessages returns versions of messages of a new app, each once.
+// drawMessages returns versions of messages of a new app, each version once.
 func drawMessages(t *rapid.T) []chat.Message {
 	app, err := chat.NewApp("newest", nil, time.Now())
 	if err != nil {
@@ -58,8 +58,8 @@ func drawMessages(t *rapid.T) []chat.Message {
 	seen := map[chat.Position]bool{}
 	for range rapid.IntRange(1, 60).Draw(t, "messages") {
 		id := chat.ChatID{AppToken: app.Token, Number: rapid.Int64Range(1, 2).Draw(t, "chat")}
-		created := begun.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "times")<<12+rapid.Int64Range(-1, 1).Draw(t, "time")) * time.Millisecond)
-		m, err := chat.NewMessage(id, rapid.SampledFrom([]string{"red", "redder", "infrared", "red fox", "blue"}).Draw(t, "body"), "ann", nil, created)
+		created := begun.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "times")<<8+rapid.Int64Range(-1, 1).Draw(t, "time")) * time.Millisecond)
+		m, err := chat.NewMessage(id, rapid.SampledFrom([]string{"red", "redder", "infrared", "red fox", "blue"}).Draw(t, "body"), rapid.SampledFrom([]string{"ann", "bob"}).Draw(t, "sender"), nil, created)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,10 +69,16 @@ func drawMessages(t *rapid.T) []chat.Message {
 		} else {
 			seen[at] = true
 		}
-		if rapid.IntRange(0, 9).Draw(t, "fate") == 0 {
-			m = m.Tombstone(created)
-		}
 		all = append(all, m)
+	}
+	for _, m := range slices.Clone(all) {
+		switch rapid.IntRange(0, 9).Draw(t, "fate") {
+		case 0:
+			all = append(all, m.Tombstone(m.CreatedAt))
+		case 1:
+			m.Version, m.Body = 2, "red again"
+			all = append(all, m)
+		}
 	}
 	return all
 }
@@ -86,11 +92,14 @@ func drawSearch(t *rapid.T, app string) chat.Search {
 		Chat:  chat.ChatID{AppToken: app, Number: rapid.Int64Range(0, 2).Draw(t, "in")},
 		Query: query, Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
 	}
+	if rapid.Bool().Draw(t, "of one sender") {
+		s.Sender = "bob"
+	}
 	if rapid.Bool().Draw(t, "filtered") {
 		s.After = rapid.SampledFrom([]int64{0, 511, 512, 1024, 1 << 50}).Draw(t, "after")
 		s.Before = rapid.SampledFrom([]int64{0, 1, 512, 513, 1536}).Draw(t, "before")
-		s.From = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 1<<12)}).Draw(t, "from")
-		s.To = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 2<<12 + 1)}).Draw(t, "to")
+		s.From = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 1<<8)}).Draw(t, "from")
+		s.To = rapid.SampledFrom([]time.Time{{}, time.UnixMilli(1 << 40), time.UnixMilli(1<<40 + 2<<8 + 1)}).Draw(t, "to")
 	}
 	return s
 }
@@ -98,11 +107,11 @@ func drawSearch(t *rapid.T, app string) chat.Search {
 // match returns what a search has to find.
 func match(s chat.Search, messages []chat.Message) []string {
 	var hits []chat.Hit
-	for _, m := range messages {
+	for _, m := range chat.NewestVersions(messages) {
 		in := s.Chat.Number == 0 || s.Chat.Number == m.ChatNumber
 		number := m.Number > s.After && (s.Before == 0 || m.Number < s.Before)
 		created := !m.CreatedAt.Before(s.From) && (s.To.IsZero() || m.CreatedAt.Before(s.To))
-		if rank := s.Query.Rank(chat.Fold(m.Body)); rank > 0 && in && number && created && !m.Deleted() {
+		if rank := s.Query.Rank(chat.Fold(m.Body)); rank > 0 && in && number && created && (s.Sender == "" || s.Sender == m.Sender) && !m.Deleted() {
 			hits = append(hits, chat.Hit{Message: m, Rank: rank})
 		}
 	}
@@ -142,7 +151,7 @@ func TestManyMatches(t *testing.T) {
 		bodies = append(bodies, fmt.Sprintf("red x%dy", i))
 	}
 	messages := newMessages(t, bodies...)
-	for some := range slices.Chunk(messages, 500) {
+	for some := range slices.Chunk(messages, 1000) {
 		apply(t, x, some...)
 	}
 	gone := messages[2998]

@@ -28,7 +28,7 @@ func encodeStored(m chat.Message) (text []byte, err error) {
 	return append(text, m.Body...), nil
 }
 
-// decodeStored adds to a message, whose place is known, what encodeStored kept.
+// decodeStored sets what encodeStored kept of a message, whose place is known.
 func decodeStored(text []byte, m *chat.Message) error {
 	version, text, err := cutVarint(text)
 	if err != nil {
@@ -46,7 +46,7 @@ func decodeStored(text []byte, m *chat.Message) error {
 	if err != nil {
 		return err
 	}
-	m.Version, m.Sender, m.Body = version, string(sender), string(body)
+	m.Version, m.Sender, m.Body, m.Metadata = version, string(sender), string(body), nil
 	m.UpdatedAt = m.CreatedAt.Add(time.Duration(changed) * time.Millisecond)
 	if len(metadata) == 0 {
 		return nil

@@ -59,14 +59,14 @@ func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int
 		if err != nil {
 			return err
 		}
-		if at.number < first || at.number > last {
+		if at.chat != id.Number || at.number < first || at.number > last {
 			continue
 		}
 		m, err := s.message(document, at, id.AppToken)
 		if err != nil {
 			return err
 		}
-		held[at.number] = chat.Indexed{Version: m.Version, Deleted: !live.Contains(document)}
+		held[at.number] = chat.Indexed{Version: m.Version, CreatedAt: m.CreatedAt, Deleted: !live.Contains(document)}
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ var matrix = []row{
 	{name: "aws-kill", engines: true, what: "kill -9 of the server before and after each step of a create", disturb: killSteps, creates: 5_000, clients: 16},
 	{name: "aws-engines", engines: true, what: "DynamoDB Local, ElasticMQ and OpenSearch stop and start", disturb: enginesStop, creates: 500, clients: 8, pause: 10 * time.Millisecond},
 
-	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, lasting: 10 * time.Minute, brief: 150_000, clients: 16, pause: 8 * time.Millisecond},
+	{name: "soak", what: "all faults at once, and kill -9 now and then", rules: allRules, disturb: killRandom, every: time.Minute, lasting: 10 * time.Minute, brief: 120_000, clients: 16, pause: 8 * time.Millisecond},
 }
 
 func rowNamed(name string) (row, error) {

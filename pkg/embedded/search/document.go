@@ -59,7 +59,7 @@ func (d *document) VisitFields(visit index.FieldVisitor) {
 
 func (d *document) AddIDField() {
 	name := newTerms(nameField, "", d.name)
-	name.value, name.options = []byte(d.name), index.IndexField|index.SkipFreqNorm|index.StoreField
+	name.value, name.options = []byte(d.name), name.options|index.StoreField
 	d.fields = append(d.fields, name)
 }
 
@@ -78,7 +78,7 @@ func newDocument(m chat.Message) (*document, error) {
 		return nil, fmt.Errorf("encode message %d: %w", m.Number, err)
 	}
 	d := &document{name: nameOf(m), fields: make([]index.Field, 0, 7)}
-	d.fields = append(d.fields, storedField{stored})
+	d.fields = append(d.fields, newStored(messageField, stored))
 	numbers := bucketsOf(m.ChatID()).termOf(m.Number)
 	if m.Deleted() {
 		d.fields = append(d.fields, newTerms(bucketField, "", numbers))
@@ -114,43 +114,37 @@ func pairs(words []string) []string {
 
 func pair(first, second string) string { return first + " " + second }
 
-// terms is a field of ready-made terms. It stands in for bleve's text field
-// and analyzer, which would allocate each term several times.
-type terms struct {
+// field is a field of ready-made terms, or one that is stored, or both. It stands
+// in for bleve's text field and analyzer, which would allocate each term several
+// times.
+type field struct {
 	name    string
-	found   index.TokenFrequencies
+	terms   index.TokenFrequencies
 	value   []byte // that is stored
 	options index.FieldIndexingOptions
 }
 
-func newTerms(name, prefix string, texts ...string) *terms {
-	t := &terms{name: name, found: make(index.TokenFrequencies, len(texts)), options: index.IndexField | index.SkipFreqNorm}
+var _ index.Field = (*field)(nil)
+
+func newTerms(name, prefix string, texts ...string) *field {
+	f := &field{name: name, terms: make(index.TokenFrequencies, len(texts)), options: index.IndexField | index.SkipFreqNorm}
 	once := &index.TokenFreq{} // of all terms: how often a text has one is of no interest
 	for _, text := range texts {
-		t.found[prefix+text] = once
+		f.terms[prefix+text] = once
 	}
-	return t
+	return f
 }
 
-func (t *terms) Name() string                                     { return t.name }
-func (t *terms) Value() []byte                                    { return t.value }
-func (t *terms) ArrayPositions() []uint64                         { return nil }
-func (t *terms) EncodedFieldType() byte                           { return 't' }
-func (t *terms) Analyze()                                         {}
-func (t *terms) Options() index.FieldIndexingOptions              { return t.options }
-func (t *terms) AnalyzedLength() int                              { return len(t.found) }
-func (t *terms) AnalyzedTokenFrequencies() index.TokenFrequencies { return t.found }
-func (t *terms) NumPlainTextBytes() uint64                        { return 0 }
+func newStored(name string, value []byte) *field {
+	return &field{name: name, value: value, options: index.StoreField}
+}
 
-// storedField is the field that a search reads of a hit.
-type storedField struct{ value []byte }
-
-func (f storedField) Name() string                                     { return messageField }
-func (f storedField) Value() []byte                                    { return f.value }
-func (f storedField) ArrayPositions() []uint64                         { return nil }
-func (f storedField) EncodedFieldType() byte                           { return 't' }
-func (f storedField) Analyze()                                         {}
-func (f storedField) Options() index.FieldIndexingOptions              { return index.StoreField }
-func (f storedField) AnalyzedLength() int                              { return 0 }
-func (f storedField) AnalyzedTokenFrequencies() index.TokenFrequencies { return nil }
-func (f storedField) NumPlainTextBytes() uint64                        { return 0 }
+func (f *field) Name() string                                     { return f.name }
+func (f *field) Value() []byte                                    { return f.value }
+func (f *field) ArrayPositions() []uint64                         { return nil }
+func (f *field) EncodedFieldType() byte                           { return 't' }
+func (f *field) Analyze()                                         {}
+func (f *field) Options() index.FieldIndexingOptions              { return f.options }
+func (f *field) AnalyzedLength() int                              { return len(f.terms) }
+func (f *field) AnalyzedTokenFrequencies() index.TokenFrequencies { return f.terms }
+func (f *field) NumPlainTextBytes() uint64                        { return 0 }

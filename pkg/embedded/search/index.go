@@ -240,7 +240,7 @@ func versionOf(doc index.Document) (version int64, err error) {
 	err = errCutOff
 	doc.VisitFields(func(f index.Field) {
 		if f.Name() == messageField {
-			version, _, err = cutVarint(f.Value())
+			version, err = decodeVersion(f.Value())
 		}
 	})
 	return version, err

@@ -55,15 +55,15 @@ func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
 func (c *candidates) Push(x any)        { *c = append(*c, x.(candidate)) }
 func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // it was yielded
 
-// order makes a heap of candidates whose first n are one.
-func (c candidates) order(n int) {
+// heapify makes a heap of candidates whose first n are one.
+func (c candidates) heapify(n int) {
 	if len(c) > 2*n {
 		heap.Init(&c)
 		return
 	}
 	for ; n < len(c); n++ {
-		heaped := c[:n+1]
-		heap.Fix(&heaped, n)
+		more := c[:n+1]
+		heap.Fix(&more, n)
 	}
 }
 
@@ -93,7 +93,7 @@ func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position)
 			if bucket == none {
 				return
 			}
-			ordered := len(found)
+			heaped := len(found)
 			for i := range sources {
 				if sources[i].next != bucket {
 					continue
@@ -104,7 +104,7 @@ func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position)
 					return
 				}
 			}
-			found.order(ordered)
+			found.heapify(heaped)
 		}
 	}
 }

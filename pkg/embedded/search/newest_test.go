@@ -71,13 +71,15 @@ func drawMessages(t *rapid.T) []chat.Message {
 		}
 		all = append(all, m)
 	}
-	for _, m := range slices.Clone(all) {
+	for i, m := range slices.Clone(all) {
 		switch rapid.IntRange(0, 9).Draw(t, "fate") {
 		case 0:
 			all = append(all, m.Tombstone(m.CreatedAt))
 		case 1:
 			m.Version, m.Body = 2, "red again"
 			all = append(all, m)
+		case 2: // the index never sees it alive
+			all[i] = m.Tombstone(m.CreatedAt)
 		}
 	}
 	return all

@@ -16,7 +16,7 @@ import (
 func encodeStored(m chat.Message) (text []byte, err error) {
 	var metadata []byte
 	if len(m.Metadata) > 0 {
-		if metadata, err = json.Marshal(m.Metadata, json.Deterministic(true)); err != nil {
+		if metadata, err = json.Marshal(m.Metadata); err != nil {
 			return nil, err
 		}
 	}
@@ -30,23 +30,12 @@ func encodeStored(m chat.Message) (text []byte, err error) {
 
 // decodeStored sets what encodeStored kept of a message, whose place is known.
 func decodeStored(text []byte, m *chat.Message) error {
-	version, text, err := cutVarint(text)
-	if err != nil {
-		return err
+	s := stored{rest: text}
+	version, changed, sender, metadata := s.number(), s.number(), s.text(), s.text()
+	if s.err != nil {
+		return s.err
 	}
-	changed, text, err := cutVarint(text)
-	if err != nil {
-		return err
-	}
-	sender, text, err := cutText(text)
-	if err != nil {
-		return err
-	}
-	metadata, body, err := cutText(text)
-	if err != nil {
-		return err
-	}
-	m.Version, m.Sender, m.Body, m.Metadata = version, string(sender), string(body), nil
+	m.Version, m.Sender, m.Body, m.Metadata = version, string(sender), string(s.rest), nil
 	m.UpdatedAt = m.CreatedAt.Add(time.Duration(changed) * time.Millisecond)
 	if len(metadata) == 0 {
 		return nil
@@ -54,23 +43,40 @@ func decodeStored(text []byte, m *chat.Message) error {
 	return json.Unmarshal(metadata, &m.Metadata)
 }
 
+// decodeVersion returns the version of a message that encodeStored kept.
+func decodeVersion(text []byte) (int64, error) {
+	s := stored{rest: text}
+	version := s.number()
+	return version, s.err
+}
+
+// stored is what encodeStored wrote, on its way to be read.
+type stored struct {
+	rest []byte
+	err  error // errCutOff from where it is cut off
+}
+
 var errCutOff = errors.New("the message is cut off")
 
-// cutVarint returns the number that a text begins with, and the rest.
-func cutVarint(text []byte) (n int64, rest []byte, err error) {
-	n, length := binary.Varint(text)
+func (s *stored) number() int64 {
+	n, length := binary.Varint(s.rest)
 	if length <= 0 {
-		return 0, nil, errCutOff
+		s.cutOff()
+		return 0
 	}
-	return n, text[length:], nil
+	s.rest = s.rest[length:]
+	return n
 }
 
-// cutText returns the text that a text begins with, and the rest.
-func cutText(text []byte) (first, rest []byte, err error) {
-	n, length := binary.Uvarint(text)
-	if length <= 0 || n > uint64(len(text)-length) {
-		return nil, nil, errCutOff
+func (s *stored) text() []byte {
+	n, length := binary.Uvarint(s.rest)
+	if length <= 0 || n > uint64(len(s.rest)-length) {
+		s.cutOff()
+		return nil
 	}
-	text = text[length:]
-	return text[:n], text[n:], nil
+	text := s.rest[length:][:n]
+	s.rest = s.rest[length:][n:]
+	return text
 }
+
+func (s *stored) cutOff() { s.rest, s.err = nil, errCutOff }

@@ -27,26 +27,26 @@ openapi: ## write docs/openapi.yaml from the code, and from it the client and th
 
 .PHONY: test-engines
 test-engines: ## run the contract suites on DynamoDB Local, ElasticMQ and OpenSearch; installs, starts and stops them
-	engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex ./pkg/verify ./internal/cost
+	test/engines/with.sh go test -race -count=1 -tags engines ./pkg/dynamo ./pkg/sqs ./pkg/opensearch ./pkg/reindex ./pkg/verify ./internal/cost
 
 .PHONY: e2e
 e2e: ## run the end-to-end suite on every target, or on TARGETS="embedded aws localstack ministack sam-local"
-	e2e/run.sh $(TARGETS)
+	test/e2e/run.sh $(TARGETS)
 
 .PHONY: faults
-faults: ## try to break the promises on everything there is, and write docs/faults.md
-	engines/with.sh go run ./faults -table docs/faults.md $(if $(SEED),-seed $(SEED))
-	CHATAPI_ENGINES_KEEP=1 engines/with.sh go run ./faults -rows aws-engines -table docs/faults.md $(if $(SEED),-seed $(SEED))
+faults: ## try to break the promises on everything there is, and write docs/reports/faults.md
+	test/engines/with.sh go run ./test/faults -table docs/reports/faults.md $(if $(SEED),-seed $(SEED))
+	CHATAPI_ENGINES_KEEP=1 test/engines/with.sh go run ./test/faults -rows aws-engines -table docs/reports/faults.md $(if $(SEED),-seed $(SEED))
 
 .PHONY: faults-brief
 faults-brief: ## the same for some four minutes, on the embedded backend
-	@if [ -e /dev/fuse ]; then set -x; go test -count=1 -tags fuse ./faults/volatile; \
+	@if [ -e /dev/fuse ]; then set -x; go test -count=1 -tags fuse ./test/faults/volatile; \
 	else echo "not run: the tests of the volatile disk need /dev/fuse"; fi
-	go run ./faults -brief $(if $(SEED),-seed $(SEED))
+	go run ./test/faults -brief $(if $(SEED),-seed $(SEED))
 
 .PHONY: soak
 soak: ## all faults at once for MINUTES=10; judges memory, goroutines, files and disk as well
-	go run ./faults -rows soak $(if $(MINUTES),-for $(MINUTES)m) $(if $(SEED),-seed $(SEED))
+	go run ./test/faults -rows soak $(if $(MINUTES),-for $(MINUTES)m) $(if $(SEED),-seed $(SEED))
 
 .PHONY: fuzz
 fuzz: ## feed every decoder of outside bytes for FUZZTIME=10s each
@@ -56,23 +56,23 @@ fuzz: ## feed every decoder of outside bytes for FUZZTIME=10s each
 
 .PHONY: localstack-test
 localstack-test: ## deploy template.yaml to LocalStack and to MiniStack and run the end-to-end suite there
-	e2e/run.sh localstack ministack
+	test/e2e/run.sh localstack ministack
 
 .PHONY: sam-local
 sam-local: ## serve the functions with sam local start-api on 127.0.0.1:3000, on engines of their own
-	SAM_LOCAL_PORT=3000 engines/sam-local.sh api
+	SAM_LOCAL_PORT=3000 test/engines/sam-local.sh api
 
 .PHONY: sam-events
 sam-events: ## run every function on its event with sam local invoke
-	engines/sam-local.sh invoke go test -count=1 -tags sam ./events || [ $$? = 69 ] # it has said why it is not run
+	test/engines/sam-local.sh invoke go test -count=1 -tags sam ./events || [ $$? = 69 ] # it has said why it is not run
 
 .PHONY: newman
 newman: ## run the Postman collection against chatapi serve; installs newman
-	conformance/newman.sh
+	test/conformance/newman.sh
 
 .PHONY: schemathesis
 schemathesis: ## hold chatapi serve to its OpenAPI document with schemathesis; installs it
-	conformance/schemathesis.sh
+	test/conformance/schemathesis.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, govulncheck
@@ -88,14 +88,14 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 
 .PHONY: lint-template
 lint-template: ## cfn-lint and sam validate --lint on template.yaml; installs them
-	engines/sam.sh cfn-lint template.yaml
-	engines/sam.sh sam validate --lint
+	test/engines/sam.sh cfn-lint template.yaml
+	test/engines/sam.sh sam validate --lint
 
 .PHONY: bench
-bench: build ## measure speed beside a bare server, the disk and the usual stack, and write docs/measured.md (SHORT=1 for a few minutes; MESSAGES=10000000 for half an hour and 15 GB)
-	engines/usual.sh
+bench: build ## measure speed beside a bare server, the disk and the usual stack, and write docs/reports/measured.md (SHORT=1 for a few minutes; MESSAGES=10000000 for half an hour and 15 GB)
+	test/engines/usual.sh
 	cd bench/usual && go build -o ../../bin/usual .
-	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)$(if $(MESSAGES), MESSAGES=$(MESSAGES))" -report docs -readme README.md \
+	go run ./bench -command "make bench$(if $(SHORT), SHORT=1)$(if $(MESSAGES), MESSAGES=$(MESSAGES))" -report docs/reports \
 		$(if $(SHORT),-duration 2s -messages 100000) $(if $(MESSAGES),-messages $(MESSAGES))
 
 .PHONY: budget
@@ -103,24 +103,24 @@ budget: ## measure the Lambda functions and fail where one has outgrown its budg
 	go run ./bench/functions -runs 8 -calls 3
 
 .PHONY: budget-update
-budget-update: ## measure the Lambda functions and write their budgets and docs/functions.md anew
+budget-update: ## measure the Lambda functions and write their budgets and docs/reports/functions.md anew
 	go run ./bench/functions -runs 40 -calls 5 -update
 
 .PHONY: calls-update
-calls-update: ## count the calls of every operation and write internal/cost/calls.json and docs/calls.md anew
+calls-update: ## count the calls of every operation and write internal/cost/calls.json and docs/reports/calls.md anew
 	go test ./internal/cost -run TestCalls -update
 
 .PHONY: scale-update
-scale-update: ## simulate 100,000 creates a second on AWS's limits and write docs/scale.md anew
+scale-update: ## simulate 100,000 creates a second on AWS's limits and write docs/reports/scale.md anew
 	go run ./bench/simulate -update
 
 .PHONY: bench-stores
-bench-stores: ## compare engines that could keep the creates on one machine, and write docs/storage.md
-	cd bench/stores && go run . >../../docs/storage.md
+bench-stores: ## compare engines that could keep the creates on one machine, and write docs/reports/storage.md
+	cd bench/stores && go run . >../../docs/reports/storage.md
 
 .PHONY: bench-batches
-bench-batches: ## measure the writer's batches on DynamoDB Local for a minute, and write docs/batches.md
-	engines/with.sh go run ./bench batches >docs/batches.md
+bench-batches: ## measure the writer's batches on DynamoDB Local for a minute, and write docs/reports/batches.md
+	test/engines/with.sh go run ./bench batches >docs/reports/batches.md
 
 .PHONY: demo
 demo: ## fill a server with thousands of real texts and search them (TEXTS="FILE|FOLDER …" for your own)

@@ -59,7 +59,7 @@ One batch at a time, in one chat. A transaction takes 100 items, of which one is
 
 `
 
-// measureBatches measures the writer on DynamoDB Local, which engines/with.sh
+// measureBatches measures the writer on DynamoDB Local, which test/engines/with.sh
 // starts, and prints a page.
 func measureBatches(ctx context.Context) error {
 	endpoint := os.Getenv("CHATAPI_TEST_DYNAMODB")

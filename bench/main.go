@@ -6,7 +6,7 @@
 // take turns, so that ratios hold on a noisy machine. It writes one report.
 //
 //	bench -server bin/chatapi -usual bin/usual -report docs
-//	bench batches    the writer on DynamoDB Local, which engines/with.sh starts
+//	bench batches    the writer on DynamoDB Local, which test/engines/with.sh starts
 package main
 
 import (
@@ -23,7 +23,6 @@ import (
 type settings struct {
 	server, usual string // paths of the binaries
 	report        string // folder that the report is written to; "" for none
-	readme        string // file whose table is replaced; "" for none
 	command       string // that makes the report
 	connections   int
 	duration      time.Duration // of one measurement
@@ -37,7 +36,6 @@ func main() {
 	flag.StringVar(&s.server, "server", "bin/chatapi", "the chatapi `binary`")
 	flag.StringVar(&s.usual, "usual", "bin/usual", "the `binary` of bench/usual; empty leaves the usual stack out")
 	flag.StringVar(&s.report, "report", "", "`folder` to write the report to")
-	flag.StringVar(&s.readme, "readme", "", "`file` whose table is replaced")
 	flag.StringVar(&s.command, "command", "go run ./bench", "`command` that the report names")
 	flag.IntVar(&s.connections, "connections", 64, "connections that send requests, each one after the other")
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "length of one measurement")

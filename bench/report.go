@@ -100,31 +100,6 @@ func (r *report) write() error {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	if r.settings.readme != "" {
-		return replaceBetweenMarks(r.settings.readme, text)
-	}
-	return nil
-}
-
-const (
-	beginMark = "<!-- begin of what make bench wrote -->\n"
-	endMark   = "<!-- end of what make bench wrote -->\n"
-)
-
-func replaceBetweenMarks(path, text string) error {
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	before, rest, begins := bytes.Cut(old, []byte(beginMark))
-	_, after, ends := bytes.Cut(rest, []byte(endMark))
-	if !begins || !ends {
-		return fmt.Errorf("write report: %s has no line %q", path, strings.TrimSpace(beginMark))
-	}
-	page := slices.Concat(before, []byte(beginMark+"\n"+text+"\n"+endMark), after)
-	if err := os.WriteFile(path, page, 0o644); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
 	return nil
 }
 

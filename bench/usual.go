@@ -151,7 +151,7 @@ func (u *stack) start(env []string, path string, args ...string) error {
 	defer log.Close()
 	p, err := spawn(log, env, path, args...)
 	if err != nil {
-		return fmt.Errorf("%w; engines/usual.sh installs the usual stack", err)
+		return fmt.Errorf("%w; test/engines/usual.sh installs the usual stack", err)
 	}
 	u.servers = append(u.servers, p)
 	return nil

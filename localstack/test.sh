@@ -8,7 +8,7 @@
 #   CHATAPI_E2E_URL      the API, through the emulator's API Gateway
 #   CHATAPI_E2E_TARGET   the emulator
 #
-# engines/EMULATOR.sh installs and starts the emulator. EMULATOR.sh beside this
+# test/engines/EMULATOR.sh installs and starts the emulator. EMULATOR.sh beside this
 # script says
 #
 #   health                  the path that answers when it is ready
@@ -20,11 +20,11 @@ set -euo pipefail
 emulator=$1
 shift
 here=$(cd "$(dirname "$0")" && pwd)
-engines=$here/../engines
+engines=$here/../test/engines
 installed=${CHATAPI_ENGINES_DIR:-$here/../.engines}
 # shellcheck source=localstack.sh
 . "$here/$emulator.sh"
-# shellcheck source=../engines/processes.sh
+# shellcheck source=../test/engines/processes.sh
 . "$engines/processes.sh"
 
 # OpenSearch runs as nobody where we are root.

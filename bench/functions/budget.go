@@ -163,7 +163,7 @@ func table(w io.Writer, all []*measured) {
 }
 
 // pageFile is the page that -update writes beside the budget.
-const pageFile = "docs/functions.md"
+const pageFile = "docs/reports/functions.md"
 
 func writePage(all []*measured) error {
 	var page bytes.Buffer

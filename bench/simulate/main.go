@@ -15,7 +15,7 @@ import (
 )
 
 // pageFile is where -update writes the page.
-const pageFile = "docs/scale.md"
+const pageFile = "docs/reports/scale.md"
 
 // standard is the load of the page.
 var standard = load{creates: 100_000, chats: 1_000_000, skew: 1.0, seconds: 3600, seed: 1}

@@ -32,9 +32,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write calls.json and docs/calls.md anew")
+var update = flag.Bool("update", false, "write calls.json and docs/reports/calls.md anew")
 
-const pageFile = "../../docs/calls.md"
+const pageFile = "../../docs/reports/calls.md"
 
 // stack is the operations, the writer and the indexer over stand-ins of their
 // engines.

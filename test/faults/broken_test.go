@@ -1,0 +1,275 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded"
+	"chatapi/pkg/local"
+	"chatapi/test/faults/history"
+	"chatapi/test/faults/inject"
+)
+
+// Each of these breaks one promise, and nothing else where that is possible.
+// The check must say so, or it would be worth nothing.
+
+// every counts calls and tells which of them to break.
+type every struct {
+	n     int64
+	calls atomic.Int64
+}
+
+func (e *every) now() bool { return e.calls.Add(1)%e.n == 0 }
+
+type brokenStore struct {
+	chat.Store
+	take         func(ctx context.Context, id chat.ChatID, n int64) (int64, error)
+	count        int64 // added to each count of messages
+	update, gone func() bool
+	failing      *every
+}
+
+func (s *brokenStore) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+	if s.failing != nil && s.failing.now() {
+		return 0, errors.New("nobody expects this")
+	}
+	n, err := s.Store.TakeMessageNumber(ctx, id)
+	if err != nil || s.take == nil {
+		return n, err
+	}
+	return s.take(ctx, id, n)
+}
+
+func (s *brokenStore) Chat(ctx context.Context, id chat.ChatID) (chat.Chat, error) {
+	c, err := s.Store.Chat(ctx, id)
+	c.MessageCount += s.count
+	return c, err
+}
+
+func (s *brokenStore) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (chat.Message, error) {
+	if s.update != nil && s.update() {
+		return s.Message(ctx, id, number)
+	}
+	return s.Store.UpdateMessage(ctx, id, number, edit, allowed)
+}
+
+func (s *brokenStore) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
+	if s.gone != nil && s.gone() {
+		_, err := s.Message(ctx, id, number)
+		return err
+	}
+	return s.Store.DeleteMessage(ctx, id, number, at, allowed)
+}
+
+// forgetful keeps no key.
+type forgetful struct{ chat.Idempotency }
+
+func (forgetful) Claim(_ context.Context, claim chat.Claim) (chat.Claim, error) { return claim, nil }
+func (forgetful) Record(context.Context, chat.Claim) error                      { return nil }
+
+type brokenQueue struct {
+	chat.Queue
+	send func(ctx context.Context, q chat.Queue, m chat.Message) error
+}
+
+func (q *brokenQueue) Send(ctx context.Context, create chat.Create) error {
+	if create.Message == nil {
+		return q.Queue.Send(ctx, create)
+	}
+	return q.send(ctx, q.Queue, *create.Message)
+}
+
+func sendMessage(ctx context.Context, q chat.Queue, m chat.Message) error {
+	return q.Send(ctx, chat.Create{Message: &m})
+}
+
+type brokenIndex struct {
+	chat.Index
+	leaveOut func(chat.Message) bool
+}
+
+func (i *brokenIndex) Apply(ctx context.Context, messages []chat.Message) []error {
+	var kept []chat.Message
+	for _, m := range messages {
+		if !i.leaveOut(m) {
+			kept = append(kept, m)
+		}
+	}
+	for _, err := range i.Index.Apply(ctx, kept) {
+		if err != nil {
+			panic(err) // this test's own engine does not fail
+		}
+	}
+	return nil
+}
+
+func TestCheckFindsWhatIsBroken(t *testing.T) {
+	var all sync.WaitGroup // side by side, because most of the time is waiting
+	defer all.Wait()
+	for _, tt := range []struct {
+		name string
+		want history.Invariant // "" where nothing is broken
+		mess func(b *local.Backend)
+	}{
+		{"nothing", "", func(*local.Backend) {}},
+		{"a number is given out twice", history.Unique, func(b *local.Backend) {
+			some := &every{n: 10}
+			b.Store = &brokenStore{Store: b.Store, take: func(_ context.Context, _ chat.ChatID, n int64) (int64, error) {
+				if some.now() {
+					return max(1, n-1), nil
+				}
+				return n, nil
+			}}
+		}},
+		{"a number is kept for the next create", history.Ordered, func(b *local.Backend) {
+			var kept sync.Map // the first number of each chat
+			of := b.Store
+			b.Store = &brokenStore{Store: of, take: func(ctx context.Context, id chat.ChatID, n int64) (int64, error) {
+				if lower, ok := kept.Swap(id, n); ok {
+					return lower.(int64), nil
+				}
+				return of.TakeMessageNumber(ctx, id)
+			}}
+		}},
+		{"a number is left out", history.Gapless, func(b *local.Backend) {
+			some, of := &every{n: 10}, b.Store
+			b.Store = &brokenStore{Store: of, take: func(ctx context.Context, id chat.ChatID, n int64) (int64, error) {
+				if some.now() {
+					return of.TakeMessageNumber(ctx, id)
+				}
+				return n, nil
+			}}
+		}},
+		{"the queue drops a create", history.Kept, func(b *local.Backend) {
+			some := &every{n: 50}
+			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
+				if some.now() {
+					return nil
+				}
+				return sendMessage(ctx, q, m)
+			}}
+		}},
+		{"a text is changed on its way", history.Kept, func(b *local.Backend) {
+			some := &every{n: 50}
+			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
+				if some.now() {
+					m.Body += "!"
+				}
+				return sendMessage(ctx, q, m)
+			}}
+		}},
+		{"a create is stored under two numbers", history.Once, func(b *local.Backend) {
+			some, store := &every{n: 50}, b.Store
+			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
+				if some.now() {
+					again := m
+					again.Number, _ = store.TakeMessageNumber(ctx, m.ChatID())
+					_ = sendMessage(ctx, q, again)
+				}
+				return sendMessage(ctx, q, m)
+			}}
+		}},
+		{"something is stored that nobody sent", history.Sent, func(b *local.Backend) {
+			some, store := &every{n: 50}, b.Store
+			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
+				if some.now() {
+					more := m
+					more.Body = word + " of nobody"
+					more.Number, _ = store.TakeMessageNumber(ctx, m.ChatID())
+					_ = sendMessage(ctx, q, more)
+				}
+				return sendMessage(ctx, q, m)
+			}}
+		}},
+		{"keys are forgotten", history.SameKey, func(b *local.Backend) { b.Idempotency = forgetful{b.Idempotency} }},
+		{"a count is one too high", history.Counted, func(b *local.Backend) { b.Store = &brokenStore{Store: b.Store, count: 1} }},
+		{"edits are not made", history.EditKept, func(b *local.Backend) {
+			b.Store = &brokenStore{Store: b.Store, update: func() bool { return true }}
+		}},
+		{"deletes are not made", history.StaysGone, func(b *local.Backend) {
+			b.Store = &brokenStore{Store: b.Store, gone: func() bool { return true }}
+		}},
+		{"the index leaves a message out", history.Indexed, func(b *local.Backend) {
+			b.Index = &brokenIndex{b.Index, func(m chat.Message) bool { return m.Number%20 == 0 }}
+		}},
+		{"the index does not learn of edits and deletes", history.Indexed, func(b *local.Backend) {
+			b.Index = &brokenIndex{b.Index, func(m chat.Message) bool { return m.Version > 1 }}
+		}},
+		{"an error that is not mapped", history.Answered, func(b *local.Backend) {
+			b.Store = &brokenStore{Store: b.Store, failing: &every{n: 50}}
+		}},
+	} {
+		all.Go(func() {
+			report, err := tryBackend(t.Context(), t.TempDir(), tt.mess, tt.want == "")
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+				return
+			}
+			if tt.want == "" && !report.OK() || tt.want != "" && !report.Breaks(tt.want) {
+				t.Errorf("%s: the check does not find that it breaks %q: %v", tt.name, tt.want, report)
+			}
+		})
+	}
+}
+
+// tryBackend runs a small load on an embedded backend that was messed up, and
+// returns what the check finds.
+func tryBackend(ctx context.Context, dir string, mess func(*local.Backend), sound bool) (report *history.Report, err error) {
+	engine, err := embedded.Open(filepath.Join(dir, "data"), embedded.Options{})
+	if err != nil {
+		return nil, err
+	}
+	tally, err := inject.OpenTally(filepath.Join(dir, "tally"))
+	if err != nil {
+		return nil, err
+	}
+	backend := embeddedBackend(engine)
+	mess(&backend)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend) }()
+	defer func() {
+		cancel()
+		err = errors.Join(err, <-served, engine.Close(), tally.Close())
+	}()
+	l := newLoad("http://"+listener.Addr().String(), 1, 8, 0)
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
+	l.run(ctx, 600)
+	within := 5 * time.Second // in which even a slow machine stores and indexes so few
+	if sound {
+		within = time.Minute
+	}
+	return settled(ctx, l, tally, within, func(context.Context) error { return nil })
+}
+
+func TestRowsHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range matrix {
+		if seen[r.name] || strings.ContainsAny(r.name, ", ") {
+			t.Errorf("row %q", r.name)
+		}
+		seen[r.name] = true
+		for _, rule := range r.rules {
+			if !strings.HasSuffix(rule.Point, "*") && !strings.Contains(strings.Join(inject.Points, " "), rule.Point) {
+				t.Errorf("row %s has a rule for %q, which is no point", r.name, rule.Point)
+			}
+		}
+	}
+}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"chatapi/pkg/api"
+	"chatapi/pkg/dynamo"
+	"chatapi/pkg/embedded"
+	"chatapi/pkg/local"
+	"chatapi/pkg/opensearch"
+	"chatapi/pkg/sqs"
+	"chatapi/test/faults/inject"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+)
+
+const (
+	// visibility is how long the embedded queue hides a create whose batch
+	// failed: long enough to store it, short enough for a run to see it come
+	// again.
+	visibility = 2 * time.Second
+	// receives is as that of "chatapi serve --backend aws".
+	receives = 10
+)
+
+// serveMain is the server under test: "chatapi serve", with faults between it
+// and its engines. SIGUSR1 ends the faults.
+func serveMain(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("faults serve", flag.ExitOnError)
+	addr := flags.String("addr", "127.0.0.1:0", "")
+	name := flags.String("row", "", "the row whose rules are in force")
+	data := flags.String("data", "", "")
+	tallyFile := flags.String("tally", "", "")
+	seed := flags.Uint64("seed", 1, "")
+	kill := flags.String("kill", "", "")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	r, err := rowNamed(*name)
+	if err != nil {
+		return err
+	}
+	at, err := inject.ParseKill(*kill)
+	if err != nil {
+		return err
+	}
+	tally, err := inject.OpenTally(*tallyFile)
+	if err != nil {
+		return err
+	}
+	// As the command's own, or a process of this size would not show what
+	// becomes of the command's.
+	runtime.GOMAXPROCS(4 * runtime.GOMAXPROCS(0))
+	debug.SetGCPercent(400)
+	faults := inject.New(*seed, r.rules, at, tally)
+	heal := make(chan os.Signal, 1)
+	signal.Notify(heal, syscall.SIGUSR1)
+	go watch(tally, faults, heal)
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	backend, closeBackend, err := openBackend(ctx, r, *data, log, faults)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("serves http://%s\n", listener.Addr())
+	return errors.Join(local.Serve(ctx, log, listener, faulty(backend, faults)), closeBackend())
+}
+
+// watch notes the number of goroutines and ends the faults when it is told to.
+func watch(tally *inject.Tally, faults *inject.Injector, heal <-chan os.Signal) {
+	for tick := time.Tick(100 * time.Millisecond); ; {
+		select {
+		case <-tick:
+			tally.SetGoroutines(runtime.NumGoroutine())
+		case <-heal:
+			faults.Off()
+		}
+	}
+}
+
+// faulty puts faults between the service and a backend.
+func faulty(b local.Backend, faults *inject.Injector) local.Backend {
+	b.Store = faults.Store(b.Store)
+	b.Idempotency = faults.Idempotency(b.Idempotency)
+	b.Queue = faults.Queue(b.Queue)
+	b.Receiver = faults.Receiver(b.Receiver)
+	b.Stream = faults.Stream(b.Stream)
+	b.Index = faults.Index(b.Index)
+	b.DeadLetters = faults.DeadLetters(b.DeadLetters)
+	return b
+}
+
+func openBackend(ctx context.Context, r row, data string, log *slog.Logger, faults *inject.Injector) (local.Backend, func() error, error) {
+	if r.engines {
+		b, err := openEngines(ctx, faults)
+		return b, func() error { return nil }, err
+	}
+	b, err := embedded.Open(data, embedded.Options{Visibility: visibility, Log: log})
+	if err != nil {
+		return local.Backend{}, nil, err
+	}
+	return embeddedBackend(b), b.Close, nil
+}
+
+func embeddedBackend(b *embedded.Backend) local.Backend {
+	return local.Backend{
+		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store, Idempotency: b.Idempotency},
+		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
+	}
+}
+
+// openEngines returns the backend that the variables of the functions name,
+// with faults in the HTTP clients of DynamoDB and SQS and in a proxy in front
+// of OpenSearch.
+func openEngines(ctx context.Context, faults *inject.Injector) (local.Backend, error) {
+	plain := http.DefaultTransport.(*http.Transport).Clone()
+	plain.MaxIdleConns, plain.MaxIdleConnsPerHost = 0, 256
+	plain.ResponseHeaderTimeout = 10 * time.Second
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return local.Backend{}, err
+	}
+	cfg.HTTPClient = &http.Client{Transport: faults.Transport(plain)}
+	searchConfig, err := opensearch.ConfigFromEnv()
+	if err != nil {
+		return local.Backend{}, err
+	}
+	if searchConfig.Endpoint, err = proxy(searchConfig.Endpoint, faults.Transport(plain)); err != nil {
+		return local.Backend{}, err
+	}
+	index, noIndex := opensearch.New(cfg, searchConfig)
+	tables, noTables := dynamo.TablesFromEnv()
+	queue, noQueue := sqs.FromEnv(cfg)
+	deadLetters, noDeadLetters := sqs.DeadLettersFromEnv(cfg)
+	if err := errors.Join(noIndex, noTables, noQueue, noDeadLetters); err != nil {
+		return local.Backend{}, err
+	}
+	store := dynamo.New(cfg, tables)
+	return local.Backend{
+		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
+		Receiver: local.Prefetch(queue, receives), Stream: dynamo.NewStream(cfg, tables), DeadLetters: deadLetters,
+	}, nil
+}
+
+// proxy serves an engine on another address, through a transport.
+func proxy(endpoint string, through http.RoundTripper) (string, error) {
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		return "", err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError),
+		Handler: &httputil.ReverseProxy{
+			Transport:    through,
+			Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(to) },
+			ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		},
+	}
+	go func() { _ = server.Serve(listener) }()
+	return "http://" + listener.Addr().String(), nil
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/writer"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -137,18 +135,18 @@ func (b batches) measure(ctx context.Context, store *dynamo.Store, seen *transac
 		return stored{}, err
 	}
 	seen.reset()
-	w := writer.New(store, slog.New(slog.DiscardHandler))
+	w := writer.New(store)
 	var next atomic.Int64
 	storing, ctx := errgroup.WithContext(ctx)
 	start := time.Now()
 	for range b.atOnce {
 		storing.Go(func() error {
 			for time.Since(start) < batchesFor {
-				event, err := b.event(app.Token, int(next.Add(1)-1))
+				deliveries, err := b.batch(app.Token, int(next.Add(1)-1))
 				if err != nil {
 					return err
 				}
-				if err := handle(ctx, w, event); err != nil {
+				if err := write(ctx, w, deliveries); err != nil {
 					return err
 				}
 			}
@@ -160,37 +158,36 @@ func (b batches) measure(ctx context.Context, store *dynamo.Store, seen *transac
 	return stored{batches: n, perSecond: float64(n) * float64(b.records) / time.Since(start).Seconds()}, err
 }
 
-// handle lets a writer store an event, and again what it did not store.
-func handle(ctx context.Context, w *writer.Writer, event events.SQSEvent) error {
-	for ctx.Err() == nil {
-		answer, err := w.Handle(ctx, event)
-		if err != nil || len(answer.BatchItemFailures) == 0 {
-			return err
+// write lets a writer store a batch, and retries what it did not store.
+func write(ctx context.Context, w *writer.Writer, deliveries []chat.Delivery) error {
+	for ctx.Err() == nil && len(deliveries) > 0 {
+		var failed []chat.Delivery
+		for i, err := range w.Write(ctx, deliveries) {
+			if err != nil {
+				failed = append(failed, deliveries[i])
+			}
 		}
-		failed := map[string]bool{}
-		for _, f := range answer.BatchItemFailures {
-			failed[f.ItemIdentifier] = true
-		}
-		event.Records = slices.DeleteFunc(event.Records, func(r events.SQSMessage) bool { return !failed[r.MessageId] })
+		deliveries = failed
 	}
 	return ctx.Err()
 }
 
-// event returns the nth batch.
-func (b batches) event(appToken string, nth int) (event events.SQSEvent, err error) {
+// batch returns the nth batch.
+func (b batches) batch(appToken string, nth int) (deliveries []chat.Delivery, err error) {
 	for n := nth * b.records; n < (nth+1)*b.records; n++ {
-		m, err := chat.NewMessage(chat.ChatID{AppToken: appToken, Number: int64(n%b.chats + 1)}, "a short message", "bench", nil, time.Now())
+		id := chat.ChatID{AppToken: appToken, Number: int64(n%b.chats + 1)}
+		m, err := chat.NewMessage(id, "a short message", "bench", nil, time.Now())
 		if err != nil {
-			return event, err
+			return nil, err
 		}
 		m.Number = int64(n/b.chats + 1)
 		body, err := chat.EncodeCreate(chat.Create{Message: &m})
 		if err != nil {
-			return event, err
+			return nil, err
 		}
-		event.Records = append(event.Records, events.SQSMessage{MessageId: fmt.Sprint(n), Body: string(body)})
+		deliveries = append(deliveries, chat.Delivery{ID: fmt.Sprint(n), Body: string(body)})
 	}
-	return event, nil
+	return deliveries, nil
 }
 
 // transactions counts what the writer asks of DynamoDB.

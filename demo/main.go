@@ -18,7 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"chatapi/pkg/api"
 	"chatapi/pkg/client"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -75,10 +74,7 @@ func serve(ctx context.Context, data string) (url string, stop func() error, err
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, local.Backend{
-			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
-			Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
-		})
+		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, backend.Ports)
 	}()
 	stop = func() error {
 		cancel()

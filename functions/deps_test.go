@@ -18,7 +18,8 @@ var parts = map[string][]string{
 	"api":        {"chatapi/pkg/api", "github.com/danielgtaylor/huma/"},
 	"command":    {"chatapi/internal/", "github.com/spf13/"},
 	"docs":       {"chatapi/pkg/docs", "github.com/swaggest/"},
-	"dynamodb":   {"chatapi/pkg/dynamo", "github.com/aws/aws-sdk-go-v2/service/dynamodb"},
+	"dynamodb":   {"github.com/aws/aws-sdk-go-v2/service/dynamodb/internal/"}, // the client; the types are for all
+	"events":     {"chatapi/pkg/eventsource"},
 	"embedded":   {"chatapi/pkg/embedded", "chatapi/pkg/local", "github.com/blevesearch/", "go.etcd.io/bbolt"},
 	"indexer":    {"chatapi/pkg/indexer"},
 	"repair":     {"chatapi/pkg/redrive", "chatapi/pkg/reindex", "chatapi/pkg/verify"},
@@ -51,8 +52,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		"health":          {"api", "dynamodb", "opensearch", "sqs"},
 		"openapi":         {"api"},
 		"docs":            {"api", "docs"},
-		"writer":          {"dynamodb", "writer"},
-		"indexer":         {"indexer", "opensearch", "sqs"}, // sqs for the dead letters
+		"writer":          {"dynamodb", "events", "sqs", "writer"}, // sqs for the dead letters
+		"indexer":         {"events", "indexer", "opensearch", "sqs"},
 		"reindex":         {"dynamodb", "opensearch", "repair"},
 		"verify":          {"dynamodb", "opensearch", "repair"},
 	}

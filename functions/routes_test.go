@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"chatapi/pkg/api"
+	"chatapi/pkg/chat"
 	"chatapi/pkg/docs"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,8 +19,8 @@ import (
 type routes map[string]string
 
 func TestRoutesAreTheSameEverywhere(t *testing.T) {
-	documented := routesOf(api.Operations(api.Ports{}))
-	want := routesOf(slices.Concat(api.Operations(api.Ports{}), api.OpenAPI(), docs.Operations()))
+	documented := routesOf(api.Operations(chat.Ports{}))
+	want := routesOf(slices.Concat(api.Operations(chat.Ports{}), api.OpenAPI(), docs.Operations()))
 	tests := []struct {
 		name   string
 		want   routes

@@ -17,11 +17,14 @@ var allowed = map[string][]string{
 	"indexer":         {"chat"},
 	"reindex":         {"chat"},
 	"verify":          {"chat"},
-	"redrive":         {"chat", "indexer"},
-	"dynamo":          {"chat"},
+	"redrive":         {"chat", "eventsource"},
+	"dynamo":          {"chat", "dynamo/layout"},
+	"dynamo/layout":   {"chat"},
 	"sqs":             {"chat"},
 	"opensearch":      {"chat"},
+	"awsbackend":      {"chat", "dynamo", "opensearch", "sqs"},
 	"apigateway":      {},
+	"eventsource":     {"chat", "dynamo/layout"},
 	"client":          {},
 	"docs":            {"api"},
 	"function":        {},
@@ -53,5 +56,18 @@ func TestImportsRunOneWay(t *testing.T) {
 				t.Errorf("%s imports %s", name, of)
 			}
 		}
+	}
+}
+
+// TestLambdaEventsStayAtTheEdge holds that what runs on one machine too knows no
+// event of AWS.
+func TestLambdaEventsStayAtTheEdge(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./local", "./embedded", "./writer", "./indexer")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	if strings.Contains(string(out), "aws-lambda-go/events") {
+		t.Error("pkg/local, pkg/embedded, pkg/writer or pkg/indexer links aws-lambda-go/events")
 	}
 }

@@ -126,11 +126,11 @@ func newEngines(ctx context.Context) (http.Handler, error) {
 		func() error {
 			return store.CreateApp(ctx, chat.App{Token: id.AppToken, Name: "sample", Version: 1, CreatedAt: at, UpdatedAt: at})
 		},
-		func() error { _, err := store.TakeChatNumber(ctx, id.AppToken); return err },
+		func() error { _, err := store.AllocateChatNumber(ctx, id.AppToken); return err },
 		func() error {
 			return store.StoreChats(ctx, id.AppToken, []chat.Chat{{AppToken: id.AppToken, Number: id.Number, Version: 1, CreatedAt: at, UpdatedAt: at}})
 		},
-		func() error { _, err := store.TakeMessageNumber(ctx, id); return err },
+		func() error { _, err := store.AllocateMessageNumber(ctx, id); return err },
 		func() error { return store.StoreMessages(ctx, id, []chat.Message{message}) },
 	} {
 		if err := step(); err != nil {

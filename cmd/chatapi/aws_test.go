@@ -77,7 +77,7 @@ func onEmulator(url string) map[string]string {
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_ENDPOINT_URL": url, "OPENSEARCH_ENDPOINT": url,
 		"APPS_TABLE": "apps", "CHATS_TABLE": "chats", "MESSAGES_TABLE": "messages", "COUNTERS_TABLE": "counters", "READERS_TABLE": "readers", "IDEMPOTENCY_TABLE": "idempotency",
-		"CREATES_QUEUE_URL": url + "/0/creates", "STREAM_DEAD_LETTERS_URL": url + "/0/letters",
+		"CREATES_QUEUE_URL": url + "/0/creates", "CREATES_DEAD_LETTERS_URL": url + "/0/dead-creates", "STREAM_DEAD_LETTERS_URL": url + "/0/letters",
 	}
 }
 
@@ -92,7 +92,7 @@ func TestServeAWSRefuses(t *testing.T) {
 		says []string
 	}{
 		{"no variable", map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
-			[]string{"APPS_TABLE", "COUNTERS_TABLE", "READERS_TABLE", "IDEMPOTENCY_TABLE", "CREATES_QUEUE_URL", "STREAM_DEAD_LETTERS_URL", "OPENSEARCH_ENDPOINT"}},
+			[]string{"APPS_TABLE", "COUNTERS_TABLE", "READERS_TABLE", "IDEMPOTENCY_TABLE", "CREATES_QUEUE_URL", "CREATES_DEAD_LETTERS_URL", "STREAM_DEAD_LETTERS_URL", "OPENSEARCH_ENDPOINT"}},
 		{"no table's name", with(onEmulator(all), "CHATS_TABLE", ""), []string{"CHATS_TABLE"}},
 		{"no region", with(onEmulator(all), "AWS_REGION", ""), []string{"set AWS_REGION"}},
 		{"no credentials", with(onEmulator(all), "AWS_ACCESS_KEY_ID", ""), []string{"set AWS_ACCESS_KEY_ID"}},

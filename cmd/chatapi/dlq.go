@@ -35,6 +35,20 @@ func dlqCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
+// letterBox holds the dead letters of one source.
+type letterBox struct {
+	source  string
+	letters chat.DeadLetters
+	handler redrive.Handler
+}
+
+func letterBoxes(p chat.Ports) []letterBox {
+	return []letterBox{
+		{"creates", p.CreateDeadLetters, redrive.Creates{Store: p.Store}},
+		{"stream", p.ChangeDeadLetters, redrive.Changes{Store: p.Store, Index: p.Index, Batches: p.Batches}},
+	}
+}
+
 // onLetters makes a command one that works on dead letters, of one source or
 // of all.
 func onLetters(cmd *cobra.Command, getenv func(string) string, run func(ctx context.Context, boxes []letterBox, args []string, stdout io.Writer) error) *cobra.Command {
@@ -44,12 +58,12 @@ func onLetters(cmd *cobra.Command, getenv func(string) string, run func(ctx cont
 		if *source != "" && *source != "creates" && *source != "stream" {
 			return cli.Usagef("there is no source %q, only creates and stream", *source)
 		}
-		e, err := openEngines(cmd, backend, newLog(cmd.ErrOrStderr()))
+		b, err := backend.open(cmd, newLog(cmd.ErrOrStderr()))
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, e.close()) }()
-		boxes := slices.DeleteFunc(e.letters, func(b letterBox) bool { return *source != "" && b.source != *source })
+		defer func() { err = errors.Join(err, b.close()) }()
+		boxes := slices.DeleteFunc(letterBoxes(b.Ports), func(box letterBox) bool { return *source != "" && box.source != *source })
 		return run(cmd.Context(), boxes, args, cmd.OutOrStdout())
 	}
 	return cmd

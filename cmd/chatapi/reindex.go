@@ -9,9 +9,7 @@ import (
 
 	"chatapi/internal/cli"
 	"chatapi/pkg/chat"
-	"chatapi/pkg/dynamo"
 	"chatapi/pkg/embedded"
-	"chatapi/pkg/opensearch"
 	"chatapi/pkg/reindex"
 
 	"github.com/spf13/cobra"
@@ -37,70 +35,48 @@ anything. Called again after it was stopped, it goes on where it was.`,
 	backend := addBackendFlags(cmd, getenv)
 	abandon := cmd.Flags().Bool("abandon", false, "remove what was built so far instead of going on")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		inFolder, err := backend.embedded(cmd)
+		scanner, build, err := openRebuild(cmd, backend)
 		if err != nil {
 			return err
 		}
-		open := openBuildOnAWS
-		if inFolder {
-			open = func(context.Context) (*build, error) { return openBuildInFolder(*backend.data) }
-		}
-		b, err := open(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, b.close()) }()
+		defer func() { err = errors.Join(err, build.Close()) }()
 		if *abandon {
-			return b.Abandon(cmd.Context())
+			return build.Abandon(cmd.Context())
 		}
-		return runReindex(cmd.Context(), b, cmd.OutOrStdout())
+		return runReindex(cmd.Context(), scanner, build, cmd.OutOrStdout())
 	}
 	return cmd
 }
 
-// build is an index that is built anew, and the rows that it is built from.
-type build struct {
-	abandonable
-	scanner chat.Scanner
-	close   func() error
-}
-
-type abandonable interface {
-	chat.Rebuild
-	Abandon(ctx context.Context) error
-}
-
-func openBuildInFolder(data string) (*build, error) {
-	b, err := embedded.OpenRebuild(data)
+// openRebuild begins or resumes a rebuild of the index of the backend that the
+// flags name. In a data folder the index itself is not opened, because it may be
+// damaged.
+func openRebuild(cmd *cobra.Command, f backendFlags) (chat.Scanner, chat.Rebuild, error) {
+	inFolder, err := f.embedded(cmd)
 	if err != nil {
-		return nil, stopServer(err)
+		return nil, nil, err
 	}
-	return &build{abandonable: b, scanner: b.Scanner, close: b.Close}, nil
+	if inFolder {
+		b, err := embedded.OpenRebuild(*f.data)
+		if err != nil {
+			return nil, nil, stopServer(err)
+		}
+		return b.Scanner, b, nil
+	}
+	ports, err := openAWS(cmd.Context())
+	if err != nil {
+		return nil, nil, err
+	}
+	build, err := ports.Rebuild(cmd.Context())
+	return ports.Scanner, build, err
 }
 
-func openBuildOnAWS(ctx context.Context) (*build, error) {
-	cfg, err := loadAWS(ctx)
-	if err != nil {
-		return nil, err
-	}
-	store, noTables := dynamo.FromEnv(cfg)
-	index, noIndex := opensearch.FromEnv(cfg)
-	if err := errors.Join(noTables, noIndex, mixed(services(cfg))); err != nil {
-		return nil, err
-	}
-	b, err := index.Rebuild(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &build{abandonable: b, scanner: store, close: func() error { return nil }}, nil
-}
-
-func runReindex(ctx context.Context, b *build, stdout io.Writer) error {
+func runReindex(ctx context.Context, scanner chat.Scanner, build chat.Rebuild, stdout io.Writer) error {
 	begun := time.Now()
-	if p := b.Progress(); p.Messages > 0 {
+	if p := build.Progress(); p.Messages > 0 {
 		fmt.Fprintf(stdout, "going on after %d messages\n", p.Messages)
 	}
-	result, err := reindex.New(b.scanner, b, reindex.Options{Report: func(p chat.Progress) {
+	result, err := reindex.New(scanner, build, reindex.Options{Report: func(p chat.Progress) {
 		fmt.Fprintf(stdout, "%d messages after %v\n", p.Messages, time.Since(begun).Round(time.Second))
 	}}).Run(ctx)
 	if err != nil {

@@ -43,12 +43,12 @@ func damagedFolder(t *testing.T) (dir, token string) {
 	err = errors.Join(
 		b.Store.CreateApp(ctx, app), b.Store.StoreChats(ctx, app.Token, []chat.Chat{c}),
 		b.Store.StoreMessages(ctx, id, []chat.Message{message(1, 1), message(2, 1)}),
-		b.Store.RaiseCounter(ctx, id, 3),
+		b.Auditor.RaiseCounter(ctx, id.Parent(), 3),
 		b.Stream.Checkpoint(ctx, 100), // so that nothing indexes them
 		errors.Join(b.Index.Apply(ctx, []chat.Message{message(2, 4)})...),
-		b.DeadLetters.Bury(ctx, embedded.SourceCreates, "delivered 5 times and never stored", create),
-		b.DeadLetters.Send(ctx, "attribute body is not a string", []byte(record)),
-		b.DeadLetters.Send(ctx, "of no use", []byte("?")),
+		b.CreateDeadLetters.Send(ctx, "delivered 5 times and never stored", create),
+		b.ChangeDeadLetters.Send(ctx, "attribute body is not a string", []byte(record)),
+		b.ChangeDeadLetters.Send(ctx, "of no use", []byte("?")),
 		b.Close(),
 	)
 	if err != nil {
@@ -79,14 +79,14 @@ func TestRepair(t *testing.T) {
 		}},
 		{"list letters", "dlq list", 0, []string{
 			"1  creates  ", "message 3 of chat 1: delivered 5 times and never stored\n",
-			"2  stream   ", "message 1 of chat 1: attribute body is not a string\n", "3  stream   ", "no record of a stream",
+			"2  stream   ", "message 1 of chat 1: attribute body is not a string\n", "3  stream   ", "not a change",
 		}},
 		{"list letters as JSON", "dlq list --json --source creates", 0, []string{`{"source":"creates","id":"1","reason":"delivered`}},
 		{"show a letter", "dlq show 2", 0, []string{"id: 2\nsource: stream\n", `body: {"eventName":"INSERT"`}},
-		{"try", "dlq redrive --dry-run", 0, []string{"1  creates  message 3 of chat 1: would be redriven\n", "3  stream   no record"}},
+		{"try", "dlq redrive --dry-run", 0, []string{"1  creates  message 3 of chat 1: would be redriven\n", "3  stream   not a change"}},
 		{"redrive one", "dlq redrive 2", 0, []string{"2  stream   message 1 of chat 1: redriven\n"}},
 		{"redrive one again", "dlq redrive 2", 1, []string{"1 of 1 letters are not there"}},
-		{"redrive all", "dlq redrive", 1, []string{"1  creates  message 3 of chat 1: redriven\n", "3  stream   no record", "1 of 2 dead letters are left"}},
+		{"redrive all", "dlq redrive", 1, []string{"1  creates  message 3 of chat 1: redriven\n", "3  stream   not a change", "1 of 2 dead letters are left"}},
 		{"delete the rest", "dlq delete 3", 0, []string{"deleted\n"}},
 		{"no letters", "dlq list", 0, nil},
 		{"repair", "verify --repair", 1, []string{"version 4 in the index and 1 stored\n", "1 differences are left; a new index mends them: chatapi reindex"}},
@@ -199,7 +199,7 @@ func TestDamagedCreateIsListed(t *testing.T) {
 	}
 	var both bytes.Buffer
 	status := run(t.Context(), []string{"dlq", "list", "--data", dir}, func(string) string { return "" }, nil, &both, &both)
-	for _, want := range []string{"level=ERROR", "1  creates  ", "no create", "damaged: its bytes in the log of creates do not match their checksum; the body is "} {
+	for _, want := range []string{"level=ERROR", "1  creates  ", "not a create", "damaged: its bytes in the log of creates do not match their checksum; the body is "} {
 		if status != 0 || !strings.Contains(both.String(), want) {
 			t.Errorf("status %d, says %q, want %q", status, both.String(), want)
 		}

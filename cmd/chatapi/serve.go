@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"chatapi/internal/cli"
-	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 
@@ -70,10 +69,7 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 		return err
 	}
 	announce(stdout, listener, "with its data in "+data)
-	err = local.Serve(ctx, log, listener, local.Backend{
-		Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
-		Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
-	})
+	err = local.Serve(ctx, log, listener, backend.Ports)
 	return errors.Join(err, backend.Close())
 }
 

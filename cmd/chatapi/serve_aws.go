@@ -8,10 +8,10 @@ import (
 	"os"
 	"time"
 
-	"chatapi/pkg/api"
+	"chatapi/pkg/awsbackend"
+	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/local"
-	"chatapi/pkg/opensearch"
 	"chatapi/pkg/sqs"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,16 +23,16 @@ import (
 const (
 	// checkWithin bounds the check of all engines before the server starts.
 	checkWithin = 15 * time.Second
-	// receives is how many calls receive creates side by side: each brings at
-	// most 10, and a batch of the writer on AWS has up to 100.
-	receives = 10
 )
 
-// serveAWS runs the API on the engines of the SDK's environment. It creates
-// nothing, and does not start where an engine, table or queue is missing.
+// serveAWS runs the API on the engines that the environment names. It creates
+// nothing, and does not start if an engine, table or queue is missing.
 func serveAWS(ctx context.Context, addr string, stdout, stderr io.Writer) error {
-	backend, err := openAWS(ctx)
+	ports, err := openAWS(ctx)
 	if err != nil {
+		return err
+	}
+	if err := checkAWS(ctx, ports); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, addr)
@@ -41,44 +41,34 @@ func serveAWS(ctx context.Context, addr string, stdout, stderr io.Writer) error 
 	}
 	defer listener.Close()
 	announce(stdout, listener, "from the engines of its environment")
-	return local.Serve(ctx, newLog(stderr), listener, backend)
+	return local.Serve(ctx, newLog(stderr), listener, ports)
 }
 
-// openAWS returns the backend that the variables of the functions name, once
-// all of it is found to be there.
-func openAWS(ctx context.Context) (local.Backend, error) {
-	cfg, err := loadAWS(ctx)
-	if err != nil {
-		return local.Backend{}, err
-	}
-	tables, noTables := dynamo.TablesFromEnv()
-	queue, noQueue := sqs.FromEnv(cfg)
-	deadLetters, noDeadLetters := sqs.DeadLettersFromEnv(cfg)
-	index, noIndex := opensearch.FromEnv(cfg)
-	if err := errors.Join(noTables, noQueue, noDeadLetters, noIndex, mixed(services(cfg))); err != nil {
-		return local.Backend{}, err
-	}
-	stream := dynamo.NewStream(cfg, tables)
+// checkAWS returns an error that names the first table, queue or engine that
+// does not exist.
+func checkAWS(ctx context.Context, ports chat.Ports) error {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
-	for _, there := range []func(context.Context) error{
-		func(ctx context.Context) error { return checkTables(ctx, cfg, tables) },
-		stream.Ping,
-		func(ctx context.Context) error { return checkQueue(ctx, queue, createsQueue) },
-		func(ctx context.Context) error {
-			return checkQueue(ctx, sqs.New(cfg, os.Getenv(streamDeadLetters)), streamDeadLetters)
-		},
-		index.Ping,
+	cfg, err := loadAWS(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := awsbackend.ConfigFromEnv()
+	if err != nil {
+		return err
+	}
+	if err := checkTables(ctx, cfg, names.Tables); err != nil {
+		return err
+	}
+	for variable, url := range map[string]string{
+		sqs.CreatesVariable: names.Queues.Creates, sqs.CreateDeadLettersVariable: names.Queues.CreateDeadLetters,
+		sqs.ChangeDeadLettersVariable: names.Queues.ChangeDeadLetters,
 	} {
-		if err := there(ctx); err != nil {
-			return local.Backend{}, err
+		if err := checkQueue(ctx, sqs.New(cfg, url), variable); err != nil {
+			return err
 		}
 	}
-	store := dynamo.New(cfg, tables)
-	return local.Backend{
-		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
-		Receiver: local.Prefetch(queue, receives), Stream: stream, DeadLetters: deadLetters,
-	}, nil
+	return errors.Join(dynamo.NewStream(cfg, names.Tables).Ping(ctx), ports.Index.Ping(ctx))
 }
 
 // checkTables returns an error where a table is not there.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -17,14 +16,7 @@ import (
 	"chatapi/pkg/sqs"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/spf13/cobra"
-)
-
-// The variables that hold the URLs of queues.
-const (
-	createsQueue      = "CREATES_QUEUE_URL"
-	streamDeadLetters = "STREAM_DEAD_LETTERS_URL"
 )
 
 const (
@@ -136,26 +128,19 @@ func setUpTables(ctx context.Context, cfg aws.Config, name string) (made []varia
 	return made, dynamo.New(cfg, tables).CreateTables(ctx)
 }
 
-func setUpQueues(ctx context.Context, cfg aws.Config, name string) ([]variable, error) {
-	urls, err := sqs.CreateQueues(ctx, cfg, queueName(createsQueue, name+"-creates"), visibility)
+func setUpQueues(ctx context.Context, cfg aws.Config, prefix string) ([]variable, error) {
+	names := sqs.NamesWithPrefix(prefix)
+	urls, err := sqs.CreateQueues(ctx, cfg, sqs.URLs{
+		Creates:           cmp.Or(os.Getenv(sqs.CreatesVariable), names.Creates),
+		CreateDeadLetters: cmp.Or(os.Getenv(sqs.CreateDeadLettersVariable), names.CreateDeadLetters),
+		ChangeDeadLetters: cmp.Or(os.Getenv(sqs.ChangeDeadLettersVariable), names.ChangeDeadLetters),
+	}, visibility)
 	if err != nil {
 		return nil, err
 	}
-	letters := queueName(streamDeadLetters, name+"-stream-dead-letters")
-	out, err := awssqs.NewFromConfig(cfg).CreateQueue(ctx, &awssqs.CreateQueueInput{QueueName: &letters})
-	if err != nil {
-		return nil, fmt.Errorf("create queue %s: %w", letters, err)
-	}
-	return []variable{{createsQueue, urls.Creates}, {streamDeadLetters, aws.ToString(out.QueueUrl)}}, nil
-}
-
-// queueName returns the name of the queue whose URL a variable holds: the end
-// of the URL's path.
-//
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
-func queueName(variable, otherwise string) string {
-	if url := os.Getenv(variable); url != "" {
-		return path.Base(url)
-	}
-	return otherwise
+	return []variable{
+		{sqs.CreatesVariable, urls.Creates},
+		{sqs.CreateDeadLettersVariable, urls.CreateDeadLetters},
+		{sqs.ChangeDeadLettersVariable, urls.ChangeDeadLetters},
+	}, nil
 }

@@ -39,19 +39,20 @@ func verifyCommand(getenv func(string) string) *cobra.Command {
 		if *app != "" && !chat.ValidToken(*app) {
 			return cli.Usagef("--app must be an app token of %d characters", chat.TokenLength)
 		}
-		e, err := openEngines(cmd, backend, newLog(cmd.ErrOrStderr()))
+		log := newLog(cmd.ErrOrStderr())
+		b, err := backend.open(cmd, log)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, e.close()) }()
-		if err := e.drain(cmd.Context()); err != nil {
+		defer func() { err = errors.Join(err, b.close()) }()
+		if err := b.drain(cmd.Context(), log); err != nil {
 			return err
 		}
-		if !e.live {
+		if !b.shared {
 			*grace = time.Nanosecond
 		}
 		out := verifyOutput{w: cmd.OutOrStdout(), json: *asJSON}
-		result, err := verify.New(e.store, e.index, verify.Options{
+		result, err := verify.New(b.Ports, verify.Options{
 			App: *app, Repair: *repair, Grace: *grace, Found: out.difference,
 		}).Run(cmd.Context())
 		out.result(result)

@@ -31,10 +31,6 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apigateway.Start(api.New(log, api.Health(
-		api.Engine{Name: "store", Ping: store.Ping},
-		api.Engine{Name: "queue", Ping: queue.Ping},
-		api.Engine{Name: "index", Ping: index.Ping},
-	)))
+	apigateway.Start(api.New(log, api.Health(store, queue, index)))
 	return nil
 }

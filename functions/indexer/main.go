@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"chatapi/pkg/eventsource"
 	"chatapi/pkg/function"
 	"chatapi/pkg/indexer"
 	"chatapi/pkg/opensearch"
@@ -23,13 +24,13 @@ func wire(ctx context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	deadLetters, err := sqs.DeadLettersFromEnv(cfg)
+	deadLetters, err := sqs.ChangeDeadLettersFromEnv(cfg)
 	if err != nil {
 		return err
 	}
 	if err := index.Setup(ctx); err != nil {
 		return err
 	}
-	lambda.Start(indexer.New(index, deadLetters, log).Handle)
+	lambda.Start(eventsource.Stream(indexer.New(index).Index, deadLetters, log))
 	return nil
 }

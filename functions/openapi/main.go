@@ -9,6 +9,7 @@ import (
 
 	"chatapi/pkg/api"
 	"chatapi/pkg/apigateway"
+	"chatapi/pkg/chat"
 	"chatapi/pkg/function"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,6 @@ import (
 func main() { os.Exit(function.Start("openapi", wire)) }
 
 func wire(_ context.Context, _ aws.Config, log *slog.Logger) error {
-	apigateway.Start(api.New(log, api.OpenAPI(api.Operations(api.Ports{})...)...))
+	apigateway.Start(api.New(log, api.OpenAPI(api.Operations(chat.Ports{})...)...))
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 
+	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/function"
 	"chatapi/pkg/opensearch"
@@ -28,6 +29,6 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	lambda.Start(verify.Function{Store: store, Index: index, Log: log}.Handle)
+	lambda.Start(verify.Function{Ports: chat.Ports{Store: store, Auditor: store, Index: index}, Log: log}.Handle)
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"os"
 
 	"chatapi/pkg/dynamo"
+	"chatapi/pkg/eventsource"
 	"chatapi/pkg/function"
+	"chatapi/pkg/sqs"
 	"chatapi/pkg/writer"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -21,6 +23,10 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	lambda.Start(writer.New(store, log).Handle)
+	deadLetters, err := sqs.CreateDeadLettersFromEnv(cfg)
+	if err != nil {
+		return err
+	}
+	lambda.Start(eventsource.Queue(writer.New(store).Write, deadLetters, log))
 	return nil
 }

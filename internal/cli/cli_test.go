@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"chatapi/internal/cli"
-	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 
@@ -35,10 +34,7 @@ func serve(t *testing.T) string {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() {
-		done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, local.Backend{
-			Ports:    api.Ports{Store: backend.Store, Queue: backend.Queue, Index: backend.Index, Readers: backend.Store, Idempotency: backend.Idempotency},
-			Receiver: backend.Queue, Stream: backend.Stream, DeadLetters: backend.DeadLetters,
-		})
+		done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend.Ports)
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -3,6 +3,7 @@ package cost_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,6 @@ import (
 	"chatapi/pkg/sqs"
 	"chatapi/pkg/writer"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
@@ -79,22 +79,13 @@ func (s *stack) wire(endpoint, prefix string) {
 		s.Fatal(err)
 	}
 	queue := sqs.New(cfg, endpoint+"/000000000000/creates")
-	s.Setenv("STREAM_DEAD_LETTERS_URL", endpoint+"/000000000000/letters")
-	letters, err := sqs.DeadLettersFromEnv(cfg)
-	if err != nil {
-		s.Fatal(err)
-	}
 	index, err := opensearch.New(cfg, opensearch.Config{Endpoint: endpoint})
 	if err != nil {
 		s.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s.handler = api.New(log, api.Operations(api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
-		api.Engine{Name: "store", Ping: store.Ping},
-		api.Engine{Name: "queue", Ping: queue.Ping},
-		api.Engine{Name: "index", Ping: index.Ping},
-	)...)
-	s.writer, s.indexer = writer.New(store, log), indexer.New(index, letters, log)
+	s.handler = api.New(log, api.Operations(chat.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store})...)
+	s.writer, s.indexer = writer.New(store), indexer.New(index)
 }
 
 func (s *stack) path(rest string) string { return "/api/v1/apps/" + s.app + rest }
@@ -154,37 +145,32 @@ func messageCreate(app string, chatNumber, number int64, bytes int) chat.Create 
 	return chat.Create{Message: &m}
 }
 
-// write hands the writer a batch, which it must store.
+// write passes creates to the writer, which must store them.
 func (s *stack) write(creates ...chat.Create) {
 	s.Helper()
-	var event events.SQSEvent
+	var deliveries []chat.Delivery
 	for _, c := range creates {
 		body, err := chat.EncodeCreate(c)
 		if err != nil {
 			s.Fatal(err)
 		}
 		s.sent++
-		event.Records = append(event.Records, events.SQSMessage{MessageId: fmt.Sprint(s.sent), Body: string(body)})
+		deliveries = append(deliveries, chat.Delivery{ID: fmt.Sprint(s.sent), Body: string(body)})
 	}
-	answer, err := s.writer.Handle(s.Context(), event)
-	if err != nil || len(answer.BatchItemFailures) > 0 {
-		s.Fatalf("the writer stored not all: %v, %v", answer.BatchItemFailures, err)
+	if err := errors.Join(s.writer.Write(s.Context(), deliveries)...); err != nil {
+		s.Fatal(err)
 	}
 }
 
-// index hands the indexer changes, which it must apply.
+// index passes changes to the indexer, which must index them.
 func (s *stack) index(messages ...chat.Message) {
 	s.Helper()
-	var event events.DynamoDBEvent
-	for i, m := range messages {
-		event.Records = append(event.Records, events.DynamoDBEventRecord{
-			EventName: string(events.DynamoDBOperationTypeInsert),
-			Change:    events.DynamoDBStreamRecord{NewImage: indexer.Image(m), SequenceNumber: fmt.Sprint(i)},
-		})
+	var changes []chat.Change
+	for _, m := range messages {
+		changes = append(changes, chat.Change{New: &m})
 	}
-	answer, err := s.indexer.Handle(s.Context(), event)
-	if err != nil || len(answer.BatchItemFailures) > 0 {
-		s.Fatalf("the indexer indexed not all: %v, %v", answer.BatchItemFailures, err)
+	if err := errors.Join(s.indexer.Index(s.Context(), changes)...); err != nil {
+		s.Fatal(err)
 	}
 }
 

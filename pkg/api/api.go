@@ -38,17 +38,8 @@ type Operation struct {
 	describe func(*huma.Operation) // what no rule of the document says; may be nil
 }
 
-// Ports are what the operations work on.
-type Ports struct {
-	Store       chat.Store
-	Queue       chat.Queue
-	Index       chat.Index
-	Readers     chat.Readers
-	Idempotency chat.Idempotency
-}
-
-// Operations returns every operation of the API. Health asks the engines.
-func Operations(p Ports, engines ...Engine) []Operation {
+// Operations returns every operation of the API.
+func Operations(p chat.Ports) []Operation {
 	return []Operation{
 		CreateApp(p.Store, p.Idempotency),
 		ListApps(p.Store),
@@ -67,7 +58,7 @@ func Operations(p Ports, engines ...Engine) []Operation {
 		SearchApp(p.Store, p.Index),
 		GetReader(p.Readers),
 		UpdateReader(p.Readers),
-		Health(engines...),
+		Health(p.Store, p.Queue, p.Index),
 	}
 }
 

@@ -43,13 +43,13 @@ func (f *faults) Send(ctx context.Context, c chat.Create) error {
 	return f.backend.Queue.Send(ctx, c)
 }
 
-func (f *faults) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+func (f *faults) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
 	if f.take != nil {
 		if err := f.take(ctx); err != nil {
 			return 0, err
 		}
 	}
-	return f.Store.TakeMessageNumber(ctx, id)
+	return f.Store.AllocateMessageNumber(ctx, id)
 }
 
 func (f *faults) StoreChats(ctx context.Context, token string, chats []chat.Chat) error {
@@ -66,17 +66,19 @@ func (f *faults) StoreMessages(ctx context.Context, id chat.ChatID, messages []c
 	return f.Store.StoreMessages(ctx, id, messages)
 }
 
+// faultyQueue is the queue of faults. It does not respond while it refuses.
+type faultyQueue struct{ *faults }
+
+func (q faultyQueue) Ping(ctx context.Context) error {
+	if q.send != nil {
+		return q.send(chat.Create{})
+	}
+	return q.backend.Queue.Ping(ctx)
+}
+
 // handler serves the API over the faults and logs to log.
 func (f *faults) handler(log *strings.Builder) http.Handler {
-	return api.New(slog.New(slog.NewTextHandler(log, nil)), api.Operations(api.Ports{Store: f, Queue: f, Index: f.backend.Index, Readers: f.backend.Store, Idempotency: f.backend.Idempotency},
-		api.Engine{Name: "store", Ping: f.Ping},
-		api.Engine{Name: "queue", Ping: func(context.Context) error {
-			if f.send != nil {
-				return errors.New("secret of the queue")
-			}
-			return nil
-		}},
-	)...)
+	return api.New(slog.New(slog.NewTextHandler(log, nil)), api.Operations(chat.Ports{Store: f, Queue: faultyQueue{f}, Index: f.backend.Index, Readers: f.backend.Readers, Idempotency: f.backend.Idempotency})...)
 }
 
 func ask(handler http.Handler, method, path, body string) *httptest.ResponseRecorder {
@@ -169,7 +171,7 @@ func TestQueueRefuses(t *testing.T) {
 // storeAll does the writer's work.
 func storeAll(t *testing.T, f *faults) {
 	t.Helper()
-	deliveries, err := f.backend.Queue.Receive(t.Context(), 100)
+	deliveries, err := f.backend.Receiver.Receive(t.Context(), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,12 +180,7 @@ func storeAll(t *testing.T, f *faults) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if create.Chat != nil {
-			err = f.Store.StoreChats(t.Context(), create.Chat.AppToken, []chat.Chat{*create.Chat})
-		} else {
-			err = f.Store.StoreMessages(t.Context(), create.Message.ChatID(), []chat.Message{*create.Message})
-		}
-		if err != nil {
+		if err := create.Store(t.Context(), f.Store); err != nil {
 			t.Fatal(err)
 		}
 	}

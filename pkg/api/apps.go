@@ -74,7 +74,7 @@ func CreateApp(store chat.Store, keys chat.Idempotency) Operation {
 		if err != nil {
 			return nil, err
 		}
-		claim, err := in.claim(chat.ChatID{}, in.Body, app.CreatedAt)
+		claim, err := in.claim(chat.Parent{}, in.Body, app.CreatedAt)
 		if err != nil {
 			return nil, err
 		}

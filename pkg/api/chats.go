@@ -84,19 +84,19 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 		if err != nil {
 			return nil, err
 		}
-		claim, err := in.claim(chat.ChatID{AppToken: token}, asked, c.CreatedAt)
+		claim, err := in.claim(chat.AppParent(token), asked, c.CreatedAt)
 		if err != nil {
 			return nil, err
 		}
 		c.Number, c.CreatedAt, err = made.number(ctx, claim, c.CreatedAt, func(ctx context.Context) (int64, error) {
-			return store.TakeChatNumber(ctx, token)
+			return store.AllocateChatNumber(ctx, token)
 		})
 		if err != nil {
 			return nil, err
 		}
 		c.UpdatedAt = c.CreatedAt
 		open, openCtx := errgroup.WithContext(ctx)
-		open.Go(func() error { return store.OpenChat(openCtx, c.ID()) })
+		open.Go(func() error { return store.CreateCounter(openCtx, c.ID()) })
 		open.Go(func() error { return made.keep(openCtx, chat.Create{Chat: &c}) })
 		if err := open.Wait(); err != nil {
 			return nil, err

@@ -24,16 +24,9 @@ func (c creates) keep(ctx context.Context, create chat.Create) error {
 	if refused == nil {
 		return nil
 	}
-	if err := c.storeNow(ctx, create); err != nil {
+	if err := create.Store(ctx, c.store); err != nil {
 		return fmt.Errorf("keep create: %w", errors.Join(refused, err))
 	}
 	logger(ctx).WarnContext(ctx, "queue refused a create; stored it directly", "error", refused)
 	return nil
-}
-
-func (c creates) storeNow(ctx context.Context, create chat.Create) error {
-	if create.Chat != nil {
-		return c.store.StoreChats(ctx, create.Chat.AppToken, []chat.Chat{*create.Chat})
-	}
-	return c.store.StoreMessages(ctx, create.Message.ChatID(), []chat.Message{*create.Message})
 }

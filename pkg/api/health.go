@@ -9,13 +9,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Engine is a part that the API stands on.
-type Engine struct {
-	Name string                      // what it does: "store", "queue" or "index"
-	Ping func(context.Context) error // nil while it answers
+// Pinger is an engine that can be asked whether it responds.
+type Pinger interface {
+	Ping(ctx context.Context) error
 }
 
-// EngineState is whether an engine answers.
+// engine is a Pinger with the name of its port.
+type engine struct {
+	name string
+	Pinger
+}
+
+// EngineState is whether an engine responds.
 type EngineState struct {
 	Name         string  `json:"name" doc:"What the engine does" example:"store"`
 	Status       string  `json:"status" enum:"ok,unavailable" doc:"Whether it answers" example:"ok"`
@@ -30,9 +35,10 @@ type healthOutput struct {
 	}
 }
 
-// Health returns the operation that asks every engine, side by side: 200
-// where all answer, else 503, with the state of each.
-func Health(engines ...Engine) Operation {
+// Health returns the operation that pings every engine concurrently: 200 if all
+// respond, else 503, with the state of each.
+func Health(store, queue, index Pinger) Operation {
+	engines := []engine{{"store", store}, {"queue", queue}, {"index", index}}
 	op := Operation{
 		Name: "health", Method: http.MethodGet, Path: "/health",
 		Summary:     "State of the engines behind the API",
@@ -69,7 +75,7 @@ func describeUnhealthy(o *huma.Operation) {
 // pingTimeout is short: whoever asks for health wants to know now.
 const pingTimeout = 2 * time.Second
 
-func pingAll(ctx context.Context, engines []Engine) []EngineState {
+func pingAll(ctx context.Context, engines []engine) []EngineState {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	views := make([]EngineState, len(engines))
@@ -81,12 +87,12 @@ func pingAll(ctx context.Context, engines []Engine) []EngineState {
 	return views
 }
 
-func ping(ctx context.Context, e Engine) EngineState {
+func ping(ctx context.Context, e engine) EngineState {
 	start := time.Now()
-	view := EngineState{Name: e.Name, Status: "ok"}
+	view := EngineState{Name: e.name, Status: "ok"}
 	if err := e.Ping(ctx); err != nil {
 		view.Status = "unavailable"
-		logger(ctx).WarnContext(ctx, "engine does not answer", "engine", e.Name, "error", err)
+		logger(ctx).WarnContext(ctx, "engine does not answer", "engine", e.name, "error", err)
 	}
 	view.Milliseconds = float64(time.Since(start).Microseconds()) / 1000
 	return view

@@ -37,7 +37,7 @@ func (h KeyHeader) Resolve(ctx huma.Context) []error {
 const keyHeader = "Idempotency-Key"
 
 // claim returns the claim of a request for its key, nil where it has none.
-func (h KeyHeader) claim(parent chat.ChatID, request any, now time.Time) (*chat.Claim, error) {
+func (h KeyHeader) claim(parent chat.Parent, request any, now time.Time) (*chat.Claim, error) {
 	if h.IdempotencyKey == "" {
 		return nil, nil
 	}

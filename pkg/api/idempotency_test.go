@@ -65,13 +65,13 @@ func (b *breaking) Claim(ctx context.Context, claim chat.Claim) (got chat.Claim,
 	return got, err
 }
 
-func (b *breaking) TakeChatNumber(ctx context.Context, token string) (n int64, err error) {
-	err = b.do(taking, func() error { n, err = b.Store.TakeChatNumber(ctx, token); return err })
+func (b *breaking) AllocateChatNumber(ctx context.Context, token string) (n int64, err error) {
+	err = b.do(taking, func() error { n, err = b.Store.AllocateChatNumber(ctx, token); return err })
 	return n, err
 }
 
-func (b *breaking) TakeMessageNumber(ctx context.Context, id chat.ChatID) (n int64, err error) {
-	err = b.do(taking, func() error { n, err = b.Store.TakeMessageNumber(ctx, id); return err })
+func (b *breaking) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (n int64, err error) {
+	err = b.do(taking, func() error { n, err = b.Store.AllocateMessageNumber(ctx, id); return err })
 	return n, err
 }
 
@@ -79,8 +79,8 @@ func (b *breaking) Record(ctx context.Context, claim chat.Claim) error {
 	return b.do(recording, func() error { return b.Idempotency.Record(ctx, claim) })
 }
 
-func (b *breaking) OpenChat(ctx context.Context, id chat.ChatID) error {
-	return b.do(opening, func() error { return b.Store.OpenChat(ctx, id) })
+func (b *breaking) CreateCounter(ctx context.Context, id chat.ChatID) error {
+	return b.do(opening, func() error { return b.Store.CreateCounter(ctx, id) })
 }
 
 func (b *breaking) Send(ctx context.Context, c chat.Create) error {
@@ -104,7 +104,7 @@ func (b *breaking) Ping(ctx context.Context) error { return b.Store.Ping(ctx) }
 // process is a process of the service over the engines of f.
 func process(f *faults, b *breaking) http.Handler {
 	b.Store, b.queue, b.Idempotency = f.backend.Store, f.backend.Queue, f.backend.Idempotency
-	return api.New(slog.New(slog.DiscardHandler), api.Operations(api.Ports{Store: b, Queue: b, Idempotency: b})...)
+	return api.New(slog.New(slog.DiscardHandler), api.Operations(chat.Ports{Store: b, Queue: b, Idempotency: b})...)
 }
 
 func askWithKey(handler http.Handler, path, key, body string) *httptest.ResponseRecorder {
@@ -163,7 +163,7 @@ func (r retries) run(t *testing.T, broken *breaking) {
 			t.Errorf("a repeat at once: %d, Retry-After %q", atOnce.Code, atOnce.Header().Get("Retry-After"))
 		}
 	}
-	later := askWithKey(process(r.f, &breaking{later: chat.Leased}), r.path, "k", r.keyed)
+	later := askWithKey(process(r.f, &breaking{later: chat.LeaseTime}), r.path, "k", r.keyed)
 	if later.Code != http.StatusCreated {
 		t.Fatalf("a repeat when the lease is over: %d %s", later.Code, later.Body)
 	}

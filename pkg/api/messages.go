@@ -94,12 +94,12 @@ func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Op
 		if err != nil {
 			return nil, err
 		}
-		claim, err := in.claim(id, in.Body, m.CreatedAt)
+		claim, err := in.claim(id.Parent(), in.Body, m.CreatedAt)
 		if err != nil {
 			return nil, err
 		}
 		m.Number, m.CreatedAt, err = made.number(ctx, claim, m.CreatedAt, func(ctx context.Context) (int64, error) {
-			return store.TakeMessageNumber(ctx, id)
+			return store.AllocateMessageNumber(ctx, id)
 		})
 		if err != nil {
 			return nil, err

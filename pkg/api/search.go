@@ -30,9 +30,8 @@ type SearchQuery struct {
 	Before int64     `json:"before,omitzero" query:"before" minimum:"1" maximum:"9007199254740991" doc:"Only messages with a number below this"`
 }
 
-// search returns the search of a chat or, with number 0, of an app: the page
-// after the cursor.
-func (in SearchQuery) search(id chat.ChatID, cursor string) (chat.Search, error) {
+// search returns the search of the page after the cursor.
+func (in SearchQuery) search(parent chat.Parent, cursor string) (chat.Search, error) {
 	if strings.TrimSpace(in.Query) == "" {
 		return chat.Search{}, errMissingQuery
 	}
@@ -40,7 +39,7 @@ func (in SearchQuery) search(id chat.ChatID, cursor string) (chat.Search, error)
 	if err != nil {
 		return chat.Search{}, err
 	}
-	last, err := decodePosition(cursor, id)
+	last, err := decodePosition(cursor, parent)
 	if err != nil {
 		return chat.Search{}, err
 	}
@@ -49,7 +48,8 @@ func (in SearchQuery) search(id chat.ChatID, cursor string) (chat.Search, error)
 		limit = chat.DefaultPage
 	}
 	return chat.Search{
-		Chat: id, Query: query, Sender: in.Sender, From: in.From, To: in.To, After: in.After, Before: in.Before,
+		Within: parent, Query: query,
+		Sender: in.Sender, From: in.From, To: in.To, After: in.After, Before: in.Before,
 		Last: last, Limit: limit,
 	}, nil
 }
@@ -87,7 +87,7 @@ type Found struct {
 	IndexedThrough Time           `json:"indexed_through,omitzero"`
 }
 
-func viewFound(query chat.Query, found chat.Found) Found {
+func viewFound(query chat.Query, found chat.SearchResult) Found {
 	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: Time(found.IndexedThrough)}
 	for i, h := range found.Hits {
 		_, marked := query.Match(h.Message.Body)
@@ -127,13 +127,13 @@ func SearchMessages(store chat.Store, index chat.Index) Operation {
 		if err != nil {
 			return nil, err
 		}
-		search, err := in.Body.search(id, in.Body.Next)
+		search, err := in.Body.search(id.Parent(), in.Body.Next)
 		if err != nil {
 			return nil, err
 		}
 		found, err := index.Search(ctx, search)
 		if err == nil && len(found.Hits) == 0 {
-			err = store.FindChat(ctx, id)
+			err = store.CheckChat(ctx, id)
 		}
 		if err != nil {
 			return nil, err
@@ -179,7 +179,7 @@ func SearchApp(store chat.Store, index chat.Index) Operation {
 		if err != nil {
 			return nil, err
 		}
-		search, err := in.search(chat.ChatID{AppToken: token}, in.Next)
+		search, err := in.search(chat.AppParent(token), in.Next)
 		if err != nil {
 			return nil, err
 		}
@@ -201,28 +201,28 @@ func SearchApp(store chat.Store, index chat.Index) Operation {
 }
 
 // nextPosition returns the cursor of the next page.
-func nextPosition(search chat.Search, found chat.Found) string {
-	return encodePosition(search.Position(found.Hits[len(found.Hits)-1]), search.Chat)
+func nextPosition(search chat.Search, found chat.SearchResult) string {
+	return encodePosition(search.Position(found.Hits[len(found.Hits)-1]), search.Within)
 }
 
 // encodePosition makes a cursor that clients pass back and do not read. One of
 // a search of an app says more than one of a search of a chat.
-func encodePosition(p chat.Position, in chat.ChatID) string {
+func encodePosition(p chat.Position, in chat.Parent) string {
 	text := fmt.Appendf(nil, "%d.%d", p.Rank, p.Number)
-	if in.Number == 0 {
+	if in.IsApp() {
 		text = fmt.Appendf(text, ".%d.%d", p.Chat, p.Created)
 	}
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-func decodePosition(cursor string, in chat.ChatID) (p chat.Position, err error) {
+func decodePosition(cursor string, in chat.Parent) (p chat.Position, err error) {
 	if cursor == "" {
 		return p, nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	switch {
 	case err != nil:
-	case in.Number == 0:
+	case in.IsApp():
 		_, err = fmt.Sscanf(string(text), "%d.%d.%d.%d", &p.Rank, &p.Number, &p.Chat, &p.Created)
 	default:
 		_, err = fmt.Sscanf(string(text), "%d.%d", &p.Rank, &p.Number)

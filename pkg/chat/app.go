@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// App is a tenant. Whoever knows its token reads and changes everything in it.
+// App is a tenant. Whoever knows its token can read and change all of it.
 type App struct {
 	Token     string    `json:"app_token"`
 	Name      string    `json:"name"`
@@ -19,8 +19,8 @@ type App struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// NewApp returns an app with a new token. It returns an *InvalidError where
-// the name is blank or longer than MaxName, or the metadata beyond its limit.
+// NewApp returns an app with a new token. It returns an *InvalidError if the
+// name is blank or longer than MaxName, or the metadata exceeds its limit.
 func NewApp(name string, metadata Metadata, now time.Time) (App, error) {
 	var bad fields
 	checkName(&bad, name)
@@ -36,7 +36,7 @@ func checkName(bad *fields, name string) {
 	bad.check(validText(name, 1, MaxName), "name", "must have 1 to %d characters and not be blank", MaxName)
 }
 
-// tokenEncoding has no letter that needs escaping in a path or a key.
+// tokenEncoding uses no character that has to be escaped in a path or a key.
 var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // newToken returns 36 characters with 180 random bits.
@@ -46,8 +46,8 @@ func newToken() string {
 	return tokenEncoding.EncodeToString(random[:])[:TokenLength]
 }
 
-// ValidToken reports whether token has the form of an app token, so that
-// nothing else ever becomes part of a key.
+// ValidToken reports whether token has the form of an app token. Nothing else
+// may become part of a key.
 func ValidToken(token string) bool {
 	if len(token) != TokenLength {
 		return false
@@ -61,7 +61,7 @@ func ValidToken(token string) bool {
 	return true
 }
 
-// storedTime drops what not every engine keeps: time zones and fractions of a
+// storedTime drops what not every engine stores: time zones and fractions of a
 // millisecond.
 func storedTime(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)

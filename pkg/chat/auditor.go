@@ -5,48 +5,47 @@ import (
 	"time"
 )
 
-// Auditor is the port to what a store's counters and counts say and to their
-// repair. Its methods are exact while others write: what they compare, and
-// what they repair, is true of one instant.
+// Auditor is the port to a store's counters and counts, and to their repair.
+// Its methods are exact while others write: what they compare and what they
+// repair holds at one instant.
 //
-// Every method may also return an error that wraps ErrUnavailable, also where
-// others wrote too fast for a count.
+// Every method may also return an error that wraps ErrUnavailable, among other
+// reasons because others wrote too fast to count.
 type Auditor interface {
-	// Counter returns the highest number given out to the messages of a chat or,
-	// for chat number 0, to the chats of the app. Found is false where there is
-	// no such counter.
-	Counter(ctx context.Context, id ChatID) (value int64, found bool, err error)
-	// RaiseCounter makes a counter that is below value, or not there, stand at
-	// value. It never lowers one.
-	RaiseCounter(ctx context.Context, id ChatID, value int64) error
+	// Counter returns the highest number allocated within a parent. Found is
+	// false if there is no such counter.
+	Counter(ctx context.Context, parent Parent) (value int64, found bool, err error)
+	// RaiseCounter sets a counter that is below value, or missing, to value. It
+	// never lowers one.
+	RaiseCounter(ctx context.Context, parent Parent, value int64) error
 
-	// TallyChats counts the stored chats of an app, or ErrAppNotFound.
-	TallyChats(ctx context.Context, appToken string) (Tally, error)
-	// TallyMessages counts the stored, not deleted messages of a chat. A chat
-	// without a row is a Tally of what there is.
-	TallyMessages(ctx context.Context, id ChatID) (Tally, error)
-	// RepairChatCount makes an app's ChatCount right, where it is not, and
-	// returns the tally that it found.
-	RepairChatCount(ctx context.Context, appToken string) (Tally, error)
-	// RepairMessageCount makes a chat's MessageCount right as RepairChatCount
-	// does an app's ChatCount.
-	RepairMessageCount(ctx context.Context, id ChatID) (Tally, error)
+	// CountChats counts the stored chats of an app, or returns ErrAppNotFound.
+	CountChats(ctx context.Context, appToken string) (Count, error)
+	// CountMessages counts the stored messages of a chat that are not deleted.
+	// The chat itself need not be stored.
+	CountMessages(ctx context.Context, id ChatID) (Count, error)
+	// RepairChatCount corrects an app's ChatCount if it is wrong, and returns
+	// the count before.
+	RepairChatCount(ctx context.Context, appToken string) (Count, error)
+	// RepairMessageCount corrects a chat's MessageCount as RepairChatCount
+	// corrects an app's ChatCount.
+	RepairMessageCount(ctx context.Context, id ChatID) (Count, error)
 }
 
-// Tally is a count as it is kept beside what was counted, at one instant.
-type Tally struct {
-	Kept    int64 // what the row says
-	Counted int64 // how many there are
+// Count is a count as a row holds it and as it should be, at one instant.
+type Count struct {
+	Stored int64 // in the row
+	Actual int64 // of the rows that are counted
 }
 
-// Right reports whether the count is what was counted.
-func (t Tally) Right() bool { return t.Kept == t.Counted }
+// Exact reports whether the row holds the right count.
+func (c Count) Exact() bool { return c.Stored == c.Actual }
 
-// VersionIndex is the port to the versions that an index holds.
+// VersionIndex is the port to the versions of messages that an index holds.
 type VersionIndex interface {
 	Index
-	// Versions returns the versions of a chat's messages that the index holds by
-	// their numbers from first to last: at most MaxVersions of them.
+	// Versions returns, by number, the versions of a chat's messages from first
+	// to last that the index holds: at most MaxVersions of them.
 	Versions(ctx context.Context, id ChatID, first, last int64) (map[int64]Indexed, error)
 }
 

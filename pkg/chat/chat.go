@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// ChatID names a chat: its app and its number within the app.
+// ChatID identifies a chat: its app and its number within the app.
 type ChatID struct {
 	AppToken string
 	Number   int64
 }
 
-// String returns the key of a chat in engines that take one string:
-// <app token>#<chat number>.
+// String returns <app token>#<chat number>, the key of a chat in engines that
+// take one string.
 func (id ChatID) String() string {
 	return id.AppToken + "#" + strconv.FormatInt(id.Number, 10)
 }
@@ -29,15 +29,15 @@ type Chat struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-// NewChat returns a chat that has no number yet. It returns an *InvalidError
-// where the title is longer than MaxTitle, or the metadata beyond its limit.
+// NewChat returns a chat without a number. It returns an *InvalidError if the
+// title is longer than MaxTitle or the metadata exceeds its limit.
 func NewChat(appToken, title string, metadata Metadata, now time.Time) (Chat, error) {
 	now = storedTime(now)
 	c := Chat{AppToken: appToken, Title: title, Metadata: metadata, Version: 1, CreatedAt: now, UpdatedAt: now}
 	return c, c.check().err()
 }
 
-// ID returns the chat's name.
+// ID returns the chat's ID.
 func (c Chat) ID() ChatID { return ChatID{AppToken: c.AppToken, Number: c.Number} }
 
 func (c Chat) check() (bad fields) {

@@ -176,8 +176,8 @@ func TestCreates(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		if got.AppToken() != token {
-			t.Errorf("app token %q", got.AppToken())
+		if got.Parent().AppToken != token {
+			t.Errorf("app token %q", got.Parent().AppToken)
 		}
 	}
 }
@@ -205,7 +205,7 @@ func TestDecodeCreateOfBefore(t *testing.T) {
 // TestFingerprint: a retry can meet the key of a create from before an update
 // of the program, so the same request has the same fingerprint for ever.
 func TestFingerprint(t *testing.T) {
-	claim, err := chat.NewClaim(chat.ChatID{}, strings.Repeat("k", chat.MinAppKey), struct {
+	claim, err := chat.NewClaim(chat.Parent{}, strings.Repeat("k", chat.MinAppKey), struct {
 		Name     string            `json:"name"`
 		Title    string            `json:"title,omitempty"`
 		Metadata map[string]string `json:"metadata,omitempty"`

@@ -5,24 +5,28 @@ import (
 	"time"
 )
 
-// DeadLetters is the port to what could not be dealt with, for those who look
-// after it. Every method may return an error that wraps ErrUnavailable.
+// DeadLetters is the port to the dead letters of one source: creates that were
+// not stored, or changes that were not indexed. Every method may return an
+// error that wraps ErrUnavailable.
 type DeadLetters interface {
-	// Take returns up to most letters that it has not returned before, and none
-	// once there are no others. On a queue that is shared nobody else gets them
-	// for some minutes, or until Release.
-	Take(ctx context.Context, most int) ([]DeadLetter, error)
-	// Delete removes a letter that is dealt with. Again is no change.
+	// Send adds a dead letter: what could not be done, as it came, and why.
+	Send(ctx context.Context, reason string, body []byte) error
+	// Receive returns up to limit dead letters that it has not returned before,
+	// and none when there are no others. On a shared queue nobody else gets
+	// them for some minutes, or until Release.
+	Receive(ctx context.Context, limit int) ([]DeadLetter, error)
+	// Delete removes a dead letter. Deleting again is safe.
 	Delete(ctx context.Context, letter DeadLetter) error
-	// Release lets go of the letters that were taken and not deleted.
+	// Release makes the dead letters that were received and not deleted
+	// visible again.
 	Release(ctx context.Context) error
 }
 
-// DeadLetter is a create that was never stored, or what is known of changes
-// that were never indexed.
+// DeadLetter is a create that was not stored, or what is known of changes that
+// were not indexed.
 type DeadLetter struct {
-	ID     string    `json:"id"` // the same each time that it is taken
+	ID     string    `json:"id"` // the same each time it is received
 	Reason string    `json:"reason,omitempty"`
-	SentAt time.Time `json:"sent_at"` // when it became a dead letter or, on SQS, a create was sent first
+	SentAt time.Time `json:"sent_at"` // on SQS, when the create was first sent
 	Body   string    `json:"body"`    // of the create or the stream record, as it came
 }

@@ -1,15 +1,13 @@
 // Package chat is the domain: apps hold chats, chats hold messages, each
 // numbered 1, 2, 3 … within its parent, and messages can be searched.
 //
-// It holds the types, their limits, the errors that callers tell apart, what a
-// search finds and in which order, and the ports that engines implement: Store
-// (rows and numbers), Queue (creates on their way to the rows), Index (search),
-// Readers (how far chats are read) and Idempotency (creates that are repeated).
-// It imports nothing else of this module and knows no engine.
+// It holds the types, their limits, the errors that callers distinguish, what a
+// search finds and in which order, and the ports that engines implement; Ports
+// lists them. It imports nothing else of this module and knows no engine.
 //
-// The way of a message through it:
+// The path of a message:
 //
-//	Store.TakeMessageNumber → Queue.Send → 201        (package api)
+//	Store.AllocateMessageNumber → Queue.Send → 201    (package api)
 //	Receiver.Receive → Store.StoreMessages            (package writer)
 //	Stream.Read → Index.Apply                         (package indexer)
 //	Index.Search                                      (package api)

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Versions are the versions in which a row may be changed, as a client that
-// read one of them asks for with If-Match. Nil stands for every version.
+// Versions are the versions in which a row may be changed, as a client names
+// them in If-Match. Nil means every version.
 type Versions []int64
 
-// Allow reports whether a row in this version may be changed.
+// Allow reports whether a row with this version may be changed.
 func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains(v, version) }
 
-// AppEdit is a change of an app. A field that is nil stays as it is.
+// AppEdit is an edit of an app. A field that is nil stays as it is.
 type AppEdit struct {
 	Name     *string
-	Metadata *Metadata // replaces all of the metadata there was
+	Metadata *Metadata // replaces all metadata
 	At       time.Time
 }
 
-// NewAppEdit returns a change that is made now. It returns an *InvalidError
-// where a field is beyond its limit or nothing is to change.
+// NewAppEdit returns an edit. It returns an *InvalidError if a field breaks its
+// limit or nothing is to change.
 func NewAppEdit(name *string, metadata *Metadata, now time.Time) (AppEdit, error) {
 	var bad fields
 	checkEdit(&bad, name, metadata, "name")
@@ -38,15 +38,15 @@ func (e AppEdit) Apply(a App) App {
 	return a
 }
 
-// ChatEdit is a change of a chat. A field that is nil stays as it is.
+// ChatEdit is an edit of a chat. A field that is nil stays as it is.
 type ChatEdit struct {
 	Title    *string
-	Metadata *Metadata // replaces all of the metadata there was
+	Metadata *Metadata // replaces all metadata
 	At       time.Time
 }
 
-// NewChatEdit returns a change that is made now. It returns an *InvalidError
-// where a field is beyond its limit or nothing is to change.
+// NewChatEdit returns an edit. It returns an *InvalidError if a field breaks
+// its limit or nothing is to change.
 func NewChatEdit(title *string, metadata *Metadata, now time.Time) (ChatEdit, error) {
 	var bad fields
 	checkEdit(&bad, title, metadata, "title")
@@ -64,15 +64,15 @@ func (e ChatEdit) Apply(c Chat) Chat {
 	return c
 }
 
-// MessageEdit is a change of a message. A field that is nil stays as it is.
+// MessageEdit is an edit of a message. A field that is nil stays as it is.
 type MessageEdit struct {
 	Body     *string
-	Metadata *Metadata // replaces all of the metadata there was
+	Metadata *Metadata // replaces all metadata
 	At       time.Time
 }
 
-// NewMessageEdit returns a change that is made now. It returns an
-// *InvalidError where a field is beyond its limit or nothing is to change.
+// NewMessageEdit returns an edit. It returns an *InvalidError if a field breaks
+// its limit or nothing is to change.
 func NewMessageEdit(body *string, metadata *Metadata, now time.Time) (MessageEdit, error) {
 	var bad fields
 	checkEdit(&bad, body, metadata, "body")
@@ -90,8 +90,8 @@ func (e MessageEdit) Apply(m Message) Message {
 	return m
 }
 
-// checkEdit checks what all edits have in common: the metadata, and that there
-// is anything to change.
+// checkEdit checks what all edits have in common: the metadata, and that
+// something is to change.
 func checkEdit(bad *fields, text *string, metadata *Metadata, field string) {
 	bad.check(text != nil || metadata != nil, field, "must be given, or metadata")
 	if metadata != nil {

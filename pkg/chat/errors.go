@@ -6,38 +6,45 @@ import (
 	"strings"
 )
 
-// Errors that callers tell apart with errors.Is. Package api holds the one
-// table that maps them to HTTP.
+// Errors that callers distinguish with errors.Is. The one table that maps them
+// to HTTP is in package api.
 var (
-	// ErrAppNotFound: no app has this token.
+	// ErrAppNotFound is returned when no app has the token.
 	ErrAppNotFound = errors.New("no app has this token")
-	// ErrChatNotFound: this chat number has not been given out in the app.
+	// ErrChatNotFound is returned when the chat number is not allocated.
 	ErrChatNotFound = errors.New("the app has no chat with this number")
-	// ErrMessageNotFound: this message number has not been given out in the chat.
+	// ErrMessageNotFound is returned when the message number is not allocated.
 	ErrMessageNotFound = errors.New("the chat has no message with this number")
-	// ErrNotStoredYet: the number has been given out and its row is on its way.
-	ErrNotStoredYet = errors.New("the number is given out and its row is not stored yet")
-	// ErrMessageDeleted: only the message's tombstone is left.
+	// ErrNotStoredYet is returned when a number is allocated and its row is not
+	// stored yet.
+	ErrNotStoredYet = errors.New("the number is allocated, but its row is not stored yet")
+	// ErrMessageDeleted is returned when only the message's tombstone is left.
 	ErrMessageDeleted = errors.New("the message is deleted")
-	// ErrVersionChanged: the row is in another version than the client allowed.
-	ErrVersionChanged = errors.New("it was changed since the version that If-Match names")
-	// ErrKeyInUse: a create with this Idempotency-Key is under way.
-	ErrKeyInUse = errors.New("a request with this Idempotency-Key is under way; ask again for its answer")
-	// ErrKeyReused: the Idempotency-Key stands for another request.
-	ErrKeyReused = errors.New("this Idempotency-Key was used for another request; take a new one")
-	// ErrChangesGone: the stream has forgotten the changes.
-	ErrChangesGone = errors.New("the stream has forgotten these changes")
-	// ErrReplaced: another rebuild of the index has taken this one over, removed
-	// it, or put an index of its own in the place of the live one.
+	// ErrVersionChanged is returned when a row has another version than the
+	// client allowed.
+	ErrVersionChanged = errors.New("it has changed since the version in If-Match")
+	// ErrKeyInUse is returned while another create with the Idempotency-Key is
+	// in progress.
+	ErrKeyInUse = errors.New("a request with this Idempotency-Key is in progress; repeat it to get its response")
+	// ErrKeyReused is returned when the Idempotency-Key belongs to another
+	// request.
+	ErrKeyReused = errors.New("this Idempotency-Key was used for another request; use a new one")
+	// ErrChangesGone is returned when the stream no longer has the changes.
+	ErrChangesGone = errors.New("the stream no longer has these changes")
+	// ErrReplaced is returned when another rebuild of the index has taken over
+	// or has removed this one.
 	ErrReplaced = errors.New("another rebuild has taken over")
-	// ErrUnavailable: an engine could not be reached, refused for now, or did
-	// not answer in time. The same call may succeed later.
+	// ErrUnstorable is returned for a create that can never be stored: it is not
+	// a create, or its app does not exist.
+	ErrUnstorable = errors.New("the create can never be stored")
+	// ErrUnavailable is returned when an engine could not be reached, refused
+	// for now, or did not respond in time. The same call may succeed later.
 	ErrUnavailable = errors.New("an engine is unavailable")
 )
 
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {
-	Field   string // the field's name as clients spell it, e.g. "name"
+	Field   string // the field's name as clients spell it, such as "name"
 	Message string // what the field must be, with the limit
 }
 

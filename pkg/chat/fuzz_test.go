@@ -26,8 +26,8 @@ func FuzzDecodeCreate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !chat.ValidToken(create.AppToken()) {
-			t.Fatalf("app token %q", create.AppToken())
+		if !chat.ValidToken(create.Parent().AppToken) {
+			t.Fatalf("app token %q", create.Parent().AppToken)
 		}
 		again, err := chat.EncodeCreate(create)
 		if err != nil {

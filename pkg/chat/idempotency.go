@@ -7,69 +7,66 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Idempotency is the port to the keys under which clients repeat creates. A
-// create under a key goes
+// Idempotency is the port to the keys with which clients repeat creates. The
+// steps of a create with a key are
 //
-//	Claim → Store.Take…Number → Record → Queue.Send → 201
+//	Claim → Store.Allocate…Number → Record → Queue.Send → 201
 //
-// and where it ends early, the next one with the key goes on: it gets the
-// number that is recorded and sends the same create again, which changes
-// nothing where it was sent before; or it takes the claim over, where there is
-// no number yet.
+// If it ends early, the next create with the key continues: it gets the
+// recorded number and enqueues the same create again, which is safe if it was
+// enqueued before; if no number was recorded, it takes over the claim.
 //
-// Every method may return an error that wraps ErrUnavailable; what it was to
-// do may be done all the same.
+// Every method may return an error that wraps ErrUnavailable; it may have taken
+// effect all the same.
 type Idempotency interface {
-	// Claim claims a key for a create. It returns the claim where the key is
-	// the caller's now; it returns it with the Number and CreatedAt of the
-	// first create where that has recorded its number. ErrKeyReused: the key
-	// was used for another request. ErrKeyInUse: another create under it is
-	// under way. A claim is over after Leased, and another create with the same
-	// request can take it over; a key is forgotten after KeyKept. Asking again
-	// for the same claim is no change.
+	// Claim claims a key for a create. It returns the claim if the key is now
+	// the caller's, and the claim with the Number and CreatedAt of the first
+	// create if that one has recorded its number. It returns ErrKeyReused if
+	// the key was used for another request, and ErrKeyInUse while another
+	// create with the key is in progress. After LeaseTime another create with
+	// the same request can take over the claim; after KeyRetention the key is
+	// forgotten. Claiming again with the same claim is safe.
 	Claim(ctx context.Context, claim Claim) (Claim, error)
-	// Record keeps the claim's number, from now on and whatever becomes of the
-	// create. The number is durable with it and not given out again. Again is
-	// no change. ErrKeyInUse: another create has taken the claim over; the
-	// number must not be used.
+	// Record makes the claim's number durable, whatever happens to the create;
+	// the number is not allocated again. Recording again is safe. It returns
+	// ErrKeyInUse if another create has taken over the claim; the number must
+	// then not be used.
 	Record(ctx context.Context, claim Claim) error
-	// Release ends a claim whose create failed, so that another need not wait
-	// until it is over. A claim whose number is recorded, or that is another
-	// create's by now, stays as it is.
+	// Release ends a claim whose create failed, so that another create need not
+	// wait for LeaseTime. A claim with a recorded number, or one that another
+	// create has taken over, stays as it is.
 	Release(ctx context.Context, claim Claim) error
 
-	// CreateAppOnce stores a new app, its counter of chats and the claim's key
-	// in one step; both have the same CreatedAt. Where the key stands already it
-	// stores nothing, and returns the app with the token and the CreatedAt of
-	// the first one; ErrKeyReused where the key was used for another request.
+	// CreateAppOnce stores a new app, the counter of its chats and the claim's
+	// key in one transaction; app and key have the same CreatedAt. If the key
+	// exists it stores nothing and returns the app with the token and the
+	// CreatedAt of the first one, or ErrKeyReused if the key was used for
+	// another request.
 	CreateAppOnce(ctx context.Context, claim Claim, app App) (App, error)
 }
 
 const (
-	// Leased is how long a claim without a number holds off other creates:
-	// longer than any request may take, so that only a create that was killed
-	// loses its claim. Clocks of servers may differ, so nothing but time to wait
-	// hangs on it: Record decides.
-	Leased = 15 * time.Second
-	// KeyKept is how long a key is known.
-	KeyKept = 24 * time.Hour
+	// LeaseTime is how long a claim without a number makes other creates wait.
+	// It is longer than any request may take, so that only a create that was
+	// killed loses its claim. Clocks of servers may differ, so nothing else
+	// depends on it: Record decides.
+	LeaseTime = 15 * time.Second
+	// KeyRetention is how long a key is remembered.
+	KeyRetention = 24 * time.Hour
 )
 
-// IdempotencyKey is a client's key, within what the create is made in.
+// IdempotencyKey is a client's key. Keys of different parents are different.
 type IdempotencyKey struct {
-	// Parent is what the create gets its number from: a chat; an app, with
-	// Number 0; nothing for creates of apps.
-	Parent ChatID
+	Parent Parent // zero for creates of apps
 	Text   string
 }
 
-// newIdempotencyKey returns an *InvalidError where the text breaks its limits.
-func newIdempotencyKey(parent ChatID, text string) (IdempotencyKey, error) {
+// newIdempotencyKey returns an *InvalidError if the text breaks its limits.
+func newIdempotencyKey(parent Parent, text string) (IdempotencyKey, error) {
 	var bad fields
 	invisible := func(r rune) bool { return r < '!' || r > '~' }
 	bad.check(len(text) >= 1 && len(text) <= MaxKey && !strings.ContainsFunc(text, invisible),
@@ -79,40 +76,39 @@ func newIdempotencyKey(parent ChatID, text string) (IdempotencyKey, error) {
 	return IdempotencyKey{Parent: parent, Text: text}, bad.err()
 }
 
-// keyField is the name of the header, as it stands in errors.
+// keyField is the name of the header in errors.
 const keyField = "Idempotency-Key"
 
-// String returns the key in engines that take one string: apps#<text>,
-// <app token>#chats#<text> or <app token>#<chat number>#<text>. No token is
-// apps and no number is chats, so no two keys share a string whatever their
-// texts.
+// String returns the key for engines that take one string: apps#<text>,
+// <app token>#chats#<text> or <app token>#<chat number>#<text>. No two keys
+// have the same string, whatever their texts, because "apps" is not a token and
+// "chats" is not a number.
 func (k IdempotencyKey) String() string {
 	switch {
 	case k.Parent.AppToken == "":
 		return "apps#" + k.Text
-	case k.Parent.Number == 0:
+	case k.Parent.IsApp():
 		return k.Parent.AppToken + "#chats#" + k.Text
 	default:
-		return k.Parent.AppToken + "#" + strconv.FormatInt(k.Parent.Number, 10) + "#" + k.Text
+		return k.Parent.String() + "#" + k.Text
 	}
 }
 
-// Claim is what one create claims a key for.
+// Claim is a create's claim of a key.
 type Claim struct {
 	Key         IdempotencyKey
 	Fingerprint string    // of the request
-	Owner       string    // of this claim, and of no other
+	Owner       string    // unique to this claim
 	CreatedAt   time.Time // of what is created
 	Number      int64     // of what is created, 0 while it has none
 }
 
-// NewClaim returns the claim of a request: whatever it asks for, as a value
-// that has the same JSON where it asks for the same. It returns an
-// *InvalidError of Idempotency-Key where the text has not 1 to MaxKey visible
-// ASCII characters or, for an app, not at least MinAppKey.
+// NewClaim returns the claim of a request. Requests that ask for the same have
+// the same JSON. It returns an *InvalidError of Idempotency-Key unless the text
+// has 1 to MaxKey visible ASCII characters and, for an app, at least MinAppKey.
 //
 // https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
-func NewClaim(parent ChatID, text string, request any, now time.Time) (Claim, error) {
+func NewClaim(parent Parent, text string, request any, now time.Time) (Claim, error) {
 	key, err := newIdempotencyKey(parent, text)
 	if err != nil {
 		return Claim{}, err
@@ -128,31 +124,33 @@ func NewClaim(parent ChatID, text string, request any, now time.Time) (Claim, er
 	}, nil
 }
 
-// LeasedUntil returns when another create may take the claim over.
-func (c Claim) LeasedUntil() time.Time { return c.CreatedAt.Add(Leased) }
+// LeasedUntil returns when another create may take over the claim.
+func (c Claim) LeasedUntil() time.Time { return c.CreatedAt.Add(LeaseTime) }
 
-// ExpiresAt returns when the key is forgotten, in whole seconds as engines
-// keep it.
-func (c Claim) ExpiresAt() time.Time { return c.CreatedAt.Add(KeyKept).Truncate(time.Second) }
+// ExpiresAt returns when the key is forgotten, in whole seconds, as engines
+// store it.
+func (c Claim) ExpiresAt() time.Time { return c.CreatedAt.Add(KeyRetention).Truncate(time.Second) }
 
-// TakesOver reports whether the claim gets a key for which another stands.
-func (c Claim) TakesOver(stands Claim) bool {
-	expired := !stands.ExpiresAt().After(c.CreatedAt)
-	given := stands.Number == 0 && stands.Fingerprint == c.Fingerprint && !stands.LeasedUntil().After(c.CreatedAt)
-	return expired || given
+// Replaces reports whether the claim gets the key from an existing claim: one
+// that has expired, or whose create has ended without a number.
+func (c Claim) Replaces(existing Claim) bool {
+	expired := !existing.ExpiresAt().After(c.CreatedAt)
+	sameRequest := existing.Fingerprint == c.Fingerprint
+	ended := existing.Number == 0 && !existing.LeasedUntil().After(c.CreatedAt)
+	return expired || sameRequest && ended
 }
 
-// Meet returns what Claim does for a claim where another stands that it does
-// not take over.
-func (c Claim) Meet(stands Claim) (Claim, error) {
+// Resolve returns what Idempotency.Claim returns for a claim that does not
+// replace the existing one.
+func (c Claim) Resolve(existing Claim) (Claim, error) {
 	switch {
-	case stands.Owner == c.Owner: // asked for again, because the answer was lost
+	case existing.Owner == c.Owner: // claimed again, because the response was lost
 		return c, nil
-	case stands.Fingerprint != c.Fingerprint:
+	case existing.Fingerprint != c.Fingerprint:
 		return Claim{}, ErrKeyReused
-	case stands.Number == 0:
+	case existing.Number == 0:
 		return Claim{}, ErrKeyInUse
 	default:
-		return stands, nil
+		return existing, nil
 	}
 }

@@ -11,14 +11,14 @@ const (
 	MaxQuery  = 256    // characters of a search query
 	MaxTerms  = 64     // words and phrases of a search query
 	MaxKey    = 255    // characters of an Idempotency-Key
-	MinAppKey = 16     // characters of an Idempotency-Key under which an app is created
+	MinAppKey = 16     // characters of an Idempotency-Key of a create-app request
 
 	MaxMetadata = 4_096 // bytes of the keys and values of metadata together
 
 	MaxNumber = 1<<53 - 1 // highest number that JSON clients read exactly (RFC 8259, section 6)
 
-	DefaultPage = 50  // items of a page where the client names no limit
-	MaxPage     = 200 // items of a page at most
+	DefaultPage = 50  // items of a page if the client names no limit
+	MaxPage     = 200 // highest limit of a page
 )
 
 // TokenLength is the length of an app token in characters.

@@ -17,13 +17,12 @@ type Message struct {
 	Version    int64     `json:"version"` // 1 when created, one more with each edit or delete
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
-	DeletedAt  time.Time `json:"deleted_at,omitzero"` // zero while the message lives
+	DeletedAt  time.Time `json:"deleted_at,omitzero"` // zero unless the message is deleted
 }
 
-// NewMessage returns a message that has no number yet. It returns an
-// *InvalidError that lists every field beyond its limit: the body (1 to
-// MaxBody bytes, not blank), the sender (at most MaxSender characters) and the
-// metadata.
+// NewMessage returns a message without a number. It returns an *InvalidError
+// that lists every field that breaks its limit: the body (1 to MaxBody bytes,
+// not blank), the sender (at most MaxSender characters) and the metadata.
 func NewMessage(chat ChatID, body, sender string, metadata Metadata, now time.Time) (Message, error) {
 	now = storedTime(now)
 	m := Message{
@@ -33,7 +32,7 @@ func NewMessage(chat ChatID, body, sender string, metadata Metadata, now time.Ti
 	return m, m.check().err()
 }
 
-// ChatID returns the name of the message's chat.
+// ChatID returns the ID of the message's chat.
 func (m Message) ChatID() ChatID { return ChatID{AppToken: m.AppToken, Number: m.ChatNumber} }
 
 // Deleted reports whether only the message's tombstone is left.
@@ -51,8 +50,8 @@ func checkBody(bad *fields, body string) {
 		"body", "must have 1 to %d bytes of UTF-8 and not be blank", MaxBody)
 }
 
-// Tombstone returns what is left of a message once it is deleted at a time:
-// its number, in its next version, without what anybody wrote.
+// Tombstone returns what is left of a message that is deleted at a time: its
+// number, in the next version, without body, sender and metadata.
 func (m Message) Tombstone(at time.Time) Message {
 	at = storedTime(at)
 	return Message{

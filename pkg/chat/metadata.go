@@ -2,10 +2,9 @@ package chat
 
 import "unicode/utf8"
 
-// Metadata is what a client keeps with an app, a chat or a message: keys and
-// values of its own, which are returned as they were given and mean nothing
-// here. No key is empty; keys and values have MaxMetadata bytes of UTF-8 in
-// all at most.
+// Metadata holds a client's own keys and values of an app, a chat or a message.
+// They are returned as they were sent. No key is empty, and keys and values
+// together have at most MaxMetadata bytes of UTF-8.
 type Metadata map[string]string
 
 func (m Metadata) check(bad *fields) {

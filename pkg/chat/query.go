@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// Rank says how well a message matches a query: as well as the worst matching
-// term of the query does.
+// Rank says how well a message matches a query: as well as the query's term
+// that matches worst.
 type Rank int
 
-// The ranks, best last.
+// The ranks, worst first.
 const (
-	Part      Rank = 1 // every term is at least a part of a word
-	Beginning Rank = 2 // every term is at least the beginning of a word
-	Whole     Rank = 3 // every term is a whole word, or several
+	Part      Rank = 1 // every term matches at least a part of a word
+	Prefix    Rank = 2 // every term matches at least the prefix of a word
+	Whole     Rank = 3 // every term matches whole words
 )
 
 // Ranks lists the ranks, best first.
-func Ranks() []Rank { return []Rank{Whole, Beginning, Part} }
+func Ranks() []Rank { return []Rank{Whole, Prefix, Part} }
 
 // Query is what a client searches for: terms that must all match.
 type Query struct {
@@ -29,7 +29,7 @@ type Query struct {
 }
 
 // Term is what a client wrote without a space, or in quotes: folded words that
-// must stand one after the other.
+// must follow each other.
 type Term struct {
 	Words  []string
 	Phrase bool // written in quotes: matches whole words only
@@ -39,13 +39,13 @@ type Term struct {
 // text that contains it matches.
 func (t Term) String() string { return strings.Join(t.Words, " ") }
 
-// ParseQuery reads a client's query: what stands between spaces, and phrases
-// in double quotes, are its terms. It is no query language: every character
-// that belongs to no word only separates words. So an address such as
-// a.b@example.com is one term of four words, which must stand side by side.
+// ParseQuery reads a client's query. Its terms are separated by spaces; a
+// phrase in double quotes is one term. There are no operators: every character
+// that belongs to no word separates words, so that a.b@example.com is one term
+// of four words, which must follow each other.
 //
-// It returns an *InvalidError where the text is blank, longer than MaxQuery or
-// has more than MaxTerms terms. A query without any word, such as "?!", has no
+// It returns an *InvalidError if the text is blank, longer than MaxQuery or has
+// more than MaxTerms terms. A query without any word, such as "?!", has no
 // terms and finds nothing.
 func ParseQuery(text string) (Query, error) {
 	var bad fields
@@ -69,7 +69,7 @@ func ParseQuery(text string) (Query, error) {
 	return q, bad.err()
 }
 
-// quotes turns the quotation marks that keyboards and phones write into ".
+// quotes replaces the quotation marks that keyboards and phones write by ".
 var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`)
 
 func (q *Query) add(t Term) {
@@ -101,7 +101,8 @@ func (t Term) rank(folded string) (best Rank) {
 	return best
 }
 
-// in returns each place where the term matches in a folded text, and how well.
+// in returns each place at which the term matches in a folded text, and its
+// rank.
 func (t Term) in(folded string) iter.Seq2[int, Rank] {
 	return func(yield func(int, Rank) bool) {
 		sought := t.String()
@@ -113,7 +114,7 @@ func (t Term) in(folded string) iter.Seq2[int, Rank] {
 			at := from + next // never 0: a folded text begins with a space, and ends with one
 			rank := Part
 			if folded[at-1] == ' ' {
-				rank = Beginning
+				rank = Prefix
 				if folded[at+len(sought)] == ' ' {
 					rank = Whole
 				}
@@ -134,9 +135,8 @@ type Highlight struct {
 	Text  string `json:"text"`  // the matching text
 }
 
-// Match reports how well a text matches the query, and where: it is Rank of
-// the folded text. The highlights are in the order of the text and apart from
-// one another.
+// Match returns the Rank of the folded text, and the matching parts of the text
+// in order. They do not touch each other.
 func (q Query) Match(text string) (Rank, []Highlight) {
 	f := folded{placed: true, places: make([]span, 0, len(text)+2)}
 	f.text.Grow(len(text) + 2)
@@ -156,7 +156,7 @@ func (q Query) Match(text string) (Rank, []Highlight) {
 	return rank, highlights(text, spans)
 }
 
-// highlights joins spans that touch and counts them in characters.
+// highlights joins spans that touch and converts them to characters.
 func highlights(text string, spans []span) []Highlight {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	var found []Highlight
@@ -173,9 +173,8 @@ func highlights(text string, spans []span) []Highlight {
 	return found
 }
 
-// Mark returns a text as HTML that shows it as it is, with <mark> around the
-// highlights that Match found in it. All else of the text is escaped, so the
-// result can stand in a page.
+// Mark returns a text as HTML with <mark> around the highlights that Match
+// returned for it. The text is escaped, so that the result is safe in a page.
 func Mark(text string, found []Highlight) string {
 	var marked strings.Builder
 	at := 0 // in characters
@@ -189,7 +188,7 @@ func Mark(text string, found []Highlight) string {
 	return marked.String()
 }
 
-// byteOf returns where the character after the first n begins.
+// byteOf returns the offset in bytes of the character after the first n.
 func byteOf(text string, n int) int {
 	for i := range text {
 		if n == 0 {

@@ -65,7 +65,7 @@ func TestQueryMatch(t *testing.T) {
 		marked            []string
 	}{
 		{"whole word", "hello", "Hello world", chat.Whole, []string{"Hello"}},
-		{"beginning", "hel", "Hello world", chat.Beginning, []string{"Hel"}},
+		{"beginning", "hel", "Hello world", chat.Prefix, []string{"Hel"}},
 		{"part", "ell", "Hello world", chat.Part, []string{"ell"}},
 		{"character of several pieces", "1", "a ⑴ b", chat.Whole, []string{"⑴"}},
 		{"one letter", "o", "Hello world", chat.Part, []string{"o", "o"}},
@@ -79,7 +79,7 @@ func TestQueryMatch(t *testing.T) {
 		{"what is written together stands together", "foo-bar", "bar foo, foo. Bar", chat.Whole, []string{"foo. Bar"}},
 		{"together, in part", "oo-ba", "foo-bar", chat.Part, []string{"oo-ba"}},
 		{"together, not in another order", "foo-bar", "bar-foo", 0, nil},
-		{"together, from the beginning", "a.b@exam", "to a.b@example.com", chat.Beginning, []string{"a.b@exam"}},
+		{"together, from the beginning", "a.b@exam", "to a.b@example.com", chat.Prefix, []string{"a.b@exam"}},
 		{"Chinese within a sentence", "北京", "我喜欢北京烤鸭", chat.Whole, []string{"北京"}},
 		{"Chinese phrase within a sentence", `"北京"`, "我喜欢北京烤鸭", chat.Whole, []string{"北京"}},
 		{"Chinese characters apart", "北京", "北方和南京", 0, nil},
@@ -88,8 +88,8 @@ func TestQueryMatch(t *testing.T) {
 		{"an emoji with its skin tone", "👍", "ok 👍🏽!", chat.Whole, []string{"👍🏽"}},
 		{"an emoji of a joined one", "🚀", "👩‍🚀", chat.Part, []string{"🚀"}},
 		{"a flag is not two letters", "🇪🇫", "🇩🇪🇫🇷", 0, nil},
-		{"decomposed accents are marked too", "cafe", "cafe\u0301s", chat.Beginning, []string{"cafe\u0301"}},
-		{"quote left open", `"hello wor`, "Hello world", chat.Beginning, []string{"Hello", "wor"}},
+		{"decomposed accents are marked too", "cafe", "cafe\u0301s", chat.Prefix, []string{"cafe\u0301"}},
+		{"quote left open", `"hello wor`, "Hello world", chat.Prefix, []string{"Hello", "wor"}},
 		{"accents", "cafe", "Un café", chat.Whole, []string{"café"}},
 		{"Arabic", "سلام", "قال سَلَام", chat.Whole, []string{"سَلَام"}},
 		{"no words", "?!", "?!", 0, nil},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -54,7 +55,7 @@ func (s *Store) openChats(ctx context.Context, appToken string, chats []chat.Cha
 	opening.SetLimit(openSideBySide)
 	for _, c := range chats {
 		opening.Go(func() error {
-			return s.OpenChat(ctx, chat.ChatID{AppToken: appToken, Number: c.Number})
+			return s.CreateCounter(ctx, chat.ChatID{AppToken: appToken, Number: c.Number})
 		})
 	}
 	return opening.Wait()
@@ -65,8 +66,8 @@ func (s *Store) openChats(ctx context.Context, appToken string, chats []chat.Cha
 func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error) {
 	update := expression.
 		Set(expression.Name("version"), expression.Value(c.Version)).
-		Set(expression.Name("created_at"), expression.Value(timestamp{c.CreatedAt})).
-		Set(expression.Name("updated_at"), expression.Value(timestamp{c.UpdatedAt})).
+		Set(expression.Name("created_at"), expression.Value(layout.At(c.CreatedAt))).
+		Set(expression.Name("updated_at"), expression.Value(layout.At(c.UpdatedAt))).
 		Add(expression.Name("message_count"), expression.Value(0))
 	if c.Title != "" {
 		update = update.Set(expression.Name("title"), expression.Value(c.Title))

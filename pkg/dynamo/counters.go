@@ -17,8 +17,8 @@ import (
 // errNoCounter: the parent whose numbers were asked for is not there.
 var errNoCounter = errors.New("no such counter")
 
-// TakeChatNumber implements chat.Store with one call.
-func (s *Store) TakeChatNumber(ctx context.Context, appToken string) (int64, error) {
+// AllocateChatNumber implements chat.Store with one call.
+func (s *Store) AllocateChatNumber(ctx context.Context, appToken string) (int64, error) {
 	n, err := s.take(ctx, appToken)
 	if errors.Is(err, errNoCounter) {
 		return 0, chat.ErrAppNotFound
@@ -29,9 +29,9 @@ func (s *Store) TakeChatNumber(ctx context.Context, appToken string) (int64, err
 	return n, nil
 }
 
-// TakeMessageNumber implements chat.Store with one call, and a second one
+// AllocateMessageNumber implements chat.Store with one call, and a second one
 // where the chat is not there.
-func (s *Store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+func (s *Store) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
 	n, err := s.take(ctx, id.String())
 	if errors.Is(err, errNoCounter) {
 		return 0, s.noChat(ctx, id.AppToken)
@@ -70,9 +70,9 @@ func (s *Store) take(ctx context.Context, counter string) (int64, error) {
 	return row.Value, err
 }
 
-// OpenChat implements chat.Store: it creates the counter of the chat's
+// CreateCounter implements chat.Store: it creates the counter of the chat's
 // messages.
-func (s *Store) OpenChat(ctx context.Context, id chat.ChatID) error {
+func (s *Store) CreateCounter(ctx context.Context, id chat.ChatID) error {
 	put, err := s.newCounter(id.String())
 	if err != nil {
 		return fmt.Errorf("open chat: %w", err)
@@ -115,8 +115,8 @@ func newRow(table, partitionKey string, row any) (*types.Put, error) {
 	}, nil
 }
 
-// FindChat implements chat.Store with one call where the chat is there.
-func (s *Store) FindChat(ctx context.Context, id chat.ChatID) error {
+// CheckChat implements chat.Store with one call where the chat is there.
+func (s *Store) CheckChat(ctx context.Context, id chat.ChatID) error {
 	_, found, err := s.counter(ctx, id.String())
 	switch {
 	case err != nil:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
@@ -72,22 +73,22 @@ func (s *Store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64,
 	changes := change(edit.At)
 	changes = setText(changes, "body", edit.Body)
 	changes = setMetadata(changes, edit.Metadata)
-	var row messageRow
+	var row layout.Message
 	found, err := s.update(ctx, rowEdit{
 		table: s.tables.Messages, key: messageKey(id, number), changes: changes, condition: ifAlive(allowed), row: &row,
-		at: edit.At, anyVersion: allowed == nil, settled: func() bool { return row.DeletedAt != nil || row.is(edit, allowed) },
+		at: edit.At, anyVersion: allowed == nil, settled: func() bool { return row.DeletedAt != nil || isEdited(row, edit, allowed) },
 	})
 	switch {
 	case errors.Is(err, errRefused) && !found:
 		return chat.Message{}, s.whyNoMessage(ctx, id, number)
 	case errors.Is(err, errRefused) && row.DeletedAt != nil:
 		return chat.Message{}, chat.ErrMessageDeleted
-	case errors.Is(err, errRefused) && !row.is(edit, allowed):
+	case errors.Is(err, errRefused) && !isEdited(row, edit, allowed):
 		return chat.Message{}, chat.ErrVersionChanged
 	case err != nil && !errors.Is(err, errRefused):
 		return chat.Message{}, failure("update message", err)
 	default:
-		return row.message(id), nil
+		return row.Message(id), nil
 	}
 }
 
@@ -134,7 +135,7 @@ func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64,
 func (s *Store) buryMessage(id chat.ChatID, number int64, at time.Time, allowed chat.Versions) (*types.Update, error) {
 	gone := chat.Message{}.Tombstone(at)
 	changes := change(gone.UpdatedAt).
-		Set(expression.Name("deleted_at"), expression.Value(timestamp{gone.DeletedAt})).
+		Set(expression.Name("deleted_at"), expression.Value(layout.At(gone.DeletedAt))).
 		Remove(expression.Name("body")).Remove(expression.Name("sender")).Remove(expression.Name("metadata"))
 	update, err := newUpdate(s.tables.Messages, messageKey(id, number),
 		expression.NewBuilder().WithUpdate(changes).WithCondition(ifAlive(allowed)))
@@ -151,7 +152,7 @@ func (s *Store) whyNotDeleted(ctx context.Context, id chat.ChatID, number int64,
 	if len(found) == 0 {
 		return s.whyNoMessage(ctx, id, number)
 	}
-	var row messageRow
+	var row layout.Message
 	if err := decode(found, &row); err != nil {
 		return fmt.Errorf("delete message: %w", err)
 	}
@@ -165,7 +166,7 @@ func (s *Store) whyNotDeleted(ctx context.Context, id chat.ChatID, number int64,
 func change(at time.Time) expression.UpdateBuilder {
 	return expression.
 		Add(expression.Name("version"), expression.Value(1)).
-		Set(expression.Name("updated_at"), expression.Value(timestamp{at}))
+		Set(expression.Name("updated_at"), expression.Value(layout.At(at)))
 }
 
 // setText sets an attribute that a row does not have where it is empty.
@@ -226,8 +227,9 @@ func (r chatRow) is(edit chat.ChatEdit, allowed chat.Versions) bool {
 	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) && holds(r.Title, edit.Title) && holdsMetadata(r.Metadata, edit.Metadata)
 }
 
-func (r messageRow) is(edit chat.MessageEdit, allowed chat.Versions) bool {
-	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) && holds(r.Body, edit.Body) && holdsMetadata(r.Metadata, edit.Metadata)
+func isEdited(r layout.Message, edit chat.MessageEdit, allowed chat.Versions) bool {
+	return allowed.Allow(r.Version-1) && r.UpdatedAt.Equal(edit.At) &&
+		holds(r.Body, edit.Body) && holdsMetadata(r.Metadata, edit.Metadata)
 }
 
 func holds(text string, asked *string) bool { return asked == nil || *asked == text }
@@ -257,7 +259,7 @@ const longestEdit = time.Minute
 // row that was changed later may have the edit under a later one, which an
 // edit that is made again would undo.
 func (e rowEdit) undone() expression.ConditionBuilder {
-	before := timestamp{e.at.Add(-longestEdit)}
+	before := layout.At(e.at.Add(-longestEdit))
 	return e.condition.And(
 		expression.Name("version").Equal(expression.Value(1)).
 			Or(expression.Name("updated_at").LessThan(expression.Value(before))))

@@ -92,10 +92,10 @@ func TestAuditorOnDynamoDBLocal(t *testing.T) {
 		return chattest.AuditorUnderTest{
 			Store:   store,
 			Auditor: store,
-			AddToCount: func(ctx context.Context, id chat.ChatID, n int64) error {
+			AddToCount: func(ctx context.Context, parent chat.Parent, n int64) error {
 				table, count := tables.Chats, "message_count"
-				key := attributes{"app_token": text(id.AppToken), "chat_number": number(id.Number)}
-				if id.Number == 0 {
+				key := attributes{"app_token": text(parent.AppToken), "chat_number": number(parent.ChatNumber)}
+				if parent.IsApp() {
 					table, count = tables.Apps, "chat_count"
 					delete(key, "chat_number")
 				}
@@ -105,8 +105,8 @@ func TestAuditorOnDynamoDBLocal(t *testing.T) {
 				})
 				return err
 			},
-			RemoveCounter: func(ctx context.Context, id chat.ChatID) error {
-				_, err := client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &tables.Counters, Key: attributes{"counter": text(id.String())}})
+			RemoveCounter: func(ctx context.Context, parent chat.Parent) error {
+				_, err := client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &tables.Counters, Key: attributes{"counter": text(parent.String())}})
 				return err
 			},
 		}
@@ -152,14 +152,14 @@ func TestCalls(t *testing.T) {
 		messages[i] = newMessage(int64(i + 1))
 	}
 	page := chat.Page{Limit: 50}
-	newClaim := func(parent chat.ChatID) chat.Claim {
+	newClaim := func(parent chat.Parent) chat.Claim {
 		claim, err := chat.NewClaim(parent, "0123456789abcdef", "a request", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return claim
 	}
-	claim, again, ofApp := newClaim(id), newClaim(id), newClaim(chat.ChatID{})
+	claim, again, ofApp := newClaim(id.Parent()), newClaim(id.Parent()), newClaim(chat.Parent{})
 	claim.Number = 1
 	app2, err := chat.NewApp("once", nil, time.Now())
 	if err != nil {
@@ -177,23 +177,23 @@ func TestCalls(t *testing.T) {
 		{"create app", func() error { return store.CreateApp(ctx, app) }, "TransactWriteItems"},
 		{"read app", func() error { _, err := store.App(ctx, app.Token); return err }, "GetItem"},
 		{"list apps", func() error { _, _, err := store.Apps(ctx, "", 50); return err }, "Scan"},
-		{"take chat number", func() error { _, err := store.TakeChatNumber(ctx, app.Token); return err }, "UpdateItem"},
-		{"open chat", func() error { return store.OpenChat(ctx, id) }, "PutItem"},
+		{"take chat number", func() error { _, err := store.AllocateChatNumber(ctx, app.Token); return err }, "UpdateItem"},
+		{"open chat", func() error { return store.CreateCounter(ctx, id) }, "PutItem"},
 		{"store chats", func() error { return store.StoreChats(ctx, app.Token, []chat.Chat{newChat(1)}) }, "GetItem PutItem TransactWriteItems"},
 		{"read chat", func() error { _, err := store.Chat(ctx, id); return err }, "GetItem"},
 		{"list chats", func() error { _, _, err := store.Chats(ctx, app.Token, page); return err }, "Query"},
-		{"take message number", func() error { _, err := store.TakeMessageNumber(ctx, id); return err }, "UpdateItem"},
+		{"take message number", func() error { _, err := store.AllocateMessageNumber(ctx, id); return err }, "UpdateItem"},
 		{"list no messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query GetItem"},
 		{"store messages", func() error { return store.StoreMessages(ctx, id, messages[:10]) }, "TransactWriteItems"},
 		{"store 90 and 9 messages more", func() error { return store.StoreMessages(ctx, id, messages) }, "TransactWriteItems TransactWriteItems TransactWriteItems"},
 		{"read message", func() error { _, err := store.Message(ctx, id, 1); return err }, "GetItem"},
 		{"list messages", func() error { _, _, err := store.Messages(ctx, id, page); return err }, "Query"},
 		{"scan messages", func() error { _, _, err := store.ScanMessages(ctx, "", 500); return err }, "Scan"},
-		{"read counter", func() error { _, _, err := store.Counter(ctx, id); return err }, "GetItem"},
-		{"raise counter", func() error { return store.RaiseCounter(ctx, id, 100) }, "UpdateItem"},
-		{"count messages", func() error { _, err := store.TallyMessages(ctx, id); return err }, "GetItem Query GetItem"},
+		{"read counter", func() error { _, _, err := store.Counter(ctx, id.Parent()); return err }, "GetItem"},
+		{"raise counter", func() error { return store.RaiseCounter(ctx, id.Parent(), 100) }, "UpdateItem"},
+		{"count messages", func() error { _, err := store.CountMessages(ctx, id); return err }, "GetItem Query GetItem"},
 		{"repair a right count", func() error { _, err := store.RepairMessageCount(ctx, id); return err }, "GetItem Query GetItem"},
-		{"find chat", func() error { return store.FindChat(ctx, id) }, "GetItem"},
+		{"find chat", func() error { return store.CheckChat(ctx, id) }, "GetItem"},
 		{"read how far a reader is", func() error { _, err := store.ReadState(ctx, id, "ada"); return err }, "BatchGetItem"},
 		{"mark read", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem UpdateItem"},
 		{"mark read again", func() error { _, err := store.MarkRead(ctx, id, read(1)); return err }, "BatchGetItem"},

@@ -46,7 +46,7 @@ func (s *Store) Claim(ctx context.Context, claim chat.Claim) (chat.Claim, error)
 	if err := decode(stands.Item, &row); err != nil {
 		return chat.Claim{}, fmt.Errorf("claim key: %w", err)
 	}
-	return claim.Meet(row.claim(claim.Key))
+	return claim.Resolve(row.claim(claim.Key))
 }
 
 // keyFree is the condition that nothing stands for a claim's key, or nothing

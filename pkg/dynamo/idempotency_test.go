@@ -16,11 +16,11 @@ import (
 // asks again, and finds the claim of the first time or what came after it.
 func TestLostAnswers(t *testing.T) {
 	id := chat.ChatID{AppToken: token, Number: 1}
-	mine, err := chat.NewClaim(id, "k", "a", at)
+	mine, err := chat.NewClaim(id.Parent(), "k", "a", at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := chat.NewClaim(id, "k", "a", at)
+	other, err := chat.NewClaim(id.Parent(), "k", "a", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestCancelledAppCreates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim, err := chat.NewClaim(chat.ChatID{}, "0123456789abcdef", "a", at)
+	claim, err := chat.NewClaim(chat.Parent{}, "0123456789abcdef", "a", at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -17,7 +18,7 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 	messages = distinct(messages, func(m chat.Message) int64 { return m.Number })
 	rows := make([]types.TransactWriteItem, len(messages))
 	for i, m := range messages {
-		row, err := newRow(s.tables.Messages, "chat", messageRowOf(id, m))
+		row, err := newRow(s.tables.Messages, "chat", layout.NewMessage(m))
 		if err != nil {
 			return fmt.Errorf("store messages: %w", err)
 		}
@@ -39,13 +40,13 @@ func (s *Store) countMessages(id chat.ChatID, added int) (*types.Update, error) 
 
 // Message implements chat.Store with one call where the message is stored.
 func (s *Store) Message(ctx context.Context, id chat.ChatID, n int64) (chat.Message, error) {
-	var row messageRow
+	var row layout.Message
 	found, err := s.get(ctx, s.tables.Messages, messageKey(id, n), &row)
 	if err != nil {
 		return chat.Message{}, failure("read message", err)
 	}
 	if found {
-		return row.message(id), nil
+		return row.Message(id), nil
 	}
 	return chat.Message{}, s.whyNoMessage(ctx, id, n)
 }
@@ -68,7 +69,7 @@ func (s *Store) whyNoMessage(ctx context.Context, id chat.ChatID, n int64) error
 // Messages implements chat.Store. It takes one call where there are messages
 // on the page, and one more for each MiB of them.
 func (s *Store) Messages(ctx context.Context, id chat.ChatID, page chat.Page) (messages []chat.Message, more bool, err error) {
-	rows, more, err := query[messageRow](ctx, s, listing{
+	rows, more, err := query[layout.Message](ctx, s, listing{
 		table:   s.tables.Messages,
 		parent:  expression.Key("chat").Equal(expression.Value(id.String())),
 		numbers: "message_number",
@@ -78,10 +79,10 @@ func (s *Store) Messages(ctx context.Context, id chat.ChatID, page chat.Page) (m
 		return nil, false, failure("list messages", err)
 	}
 	if len(rows) == 0 {
-		return nil, false, s.FindChat(ctx, id)
+		return nil, false, s.CheckChat(ctx, id)
 	}
 	for _, row := range rows {
-		messages = append(messages, row.message(id))
+		messages = append(messages, row.Message(id))
 	}
 	return messages, more, nil
 }

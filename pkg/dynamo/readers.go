@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -51,7 +52,7 @@ func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMar
 	update, err := newUpdate(s.tables.Readers, readerKey(id, mark.Reader), expression.NewBuilder().
 		WithUpdate(expression.
 			Set(lastRead, expression.Value(mark.LastRead)).
-			Set(expression.Name("updated_at"), expression.Value(timestamp{mark.UpdatedAt}))).
+			Set(expression.Name("updated_at"), expression.Value(layout.At(mark.UpdatedAt)))).
 		WithCondition(expression.Or(
 			expression.AttributeNotExists(lastRead),
 			expression.LessThan(lastRead, expression.Value(mark.LastRead)),

@@ -2,16 +2,16 @@ package dynamo
 
 import (
 	"fmt"
-	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // item is a row, or the key of one, as DynamoDB takes it.
-type item = map[string]types.AttributeValue
+type item = layout.Item
 
 // countChanges is the attribute of an app's and of a chat's row that says how
 // often the count in it has changed. A row whose count never did has none.
@@ -24,12 +24,12 @@ type appRow struct {
 	Metadata  chat.Metadata `dynamodbav:"metadata,omitempty"`
 	ChatCount int64         `dynamodbav:"chat_count"`
 	Version   int64         `dynamodbav:"version"`
-	CreatedAt timestamp     `dynamodbav:"created_at"`
-	UpdatedAt timestamp     `dynamodbav:"updated_at"`
+	CreatedAt layout.Time   `dynamodbav:"created_at"`
+	UpdatedAt layout.Time   `dynamodbav:"updated_at"`
 }
 
 func appRowOf(a chat.App) appRow {
-	return appRow{a.Token, a.Name, a.Metadata, a.ChatCount, a.Version, timestamp{a.CreatedAt}, timestamp{a.UpdatedAt}}
+	return appRow{a.Token, a.Name, a.Metadata, a.ChatCount, a.Version, layout.At(a.CreatedAt), layout.At(a.UpdatedAt)}
 }
 
 func (r appRow) app() chat.App {
@@ -48,8 +48,8 @@ type chatRow struct {
 	Metadata     chat.Metadata `dynamodbav:"metadata,omitempty"`
 	MessageCount int64         `dynamodbav:"message_count"`
 	Version      int64         `dynamodbav:"version"`
-	CreatedAt    timestamp     `dynamodbav:"created_at"`
-	UpdatedAt    timestamp     `dynamodbav:"updated_at"`
+	CreatedAt    layout.Time   `dynamodbav:"created_at"`
+	UpdatedAt    layout.Time   `dynamodbav:"updated_at"`
 }
 
 // stored reports whether the chat's own create has completed the row.
@@ -62,52 +62,20 @@ func (r chatRow) chat() chat.Chat {
 	}
 }
 
-// messageRow is a row of the Messages table, and so also an image in the
-// records of its stream. A tombstone has deleted_at, no other row has.
-type messageRow struct {
-	Chat          string        `dynamodbav:"chat"` // chat.ChatID.String
-	MessageNumber int64         `dynamodbav:"message_number"`
-	Body          string        `dynamodbav:"body,omitempty"`
-	Sender        string        `dynamodbav:"sender,omitempty"`
-	Metadata      chat.Metadata `dynamodbav:"metadata,omitempty"`
-	Version       int64         `dynamodbav:"version"`
-	CreatedAt     timestamp     `dynamodbav:"created_at"`
-	UpdatedAt     timestamp     `dynamodbav:"updated_at"`
-	DeletedAt     *timestamp    `dynamodbav:"deleted_at,omitempty"`
-}
-
-func messageRowOf(id chat.ChatID, m chat.Message) messageRow {
-	return messageRow{
-		Chat: id.String(), MessageNumber: m.Number, Body: m.Body, Sender: m.Sender, Metadata: m.Metadata,
-		Version: m.Version, CreatedAt: timestamp{m.CreatedAt}, UpdatedAt: timestamp{m.UpdatedAt},
-	}
-}
-
-func (r messageRow) message(id chat.ChatID) chat.Message {
-	m := chat.Message{
-		AppToken: id.AppToken, ChatNumber: id.Number, Number: r.MessageNumber, Body: r.Body, Sender: r.Sender, Metadata: r.Metadata,
-		Version: r.Version, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
-	}
-	if r.DeletedAt != nil {
-		m.DeletedAt = r.DeletedAt.Time
-	}
-	return m
-}
-
-// counterRow is a row of the Counters table: the highest number given out to
-// the chats of an app or to the messages of a chat. It is a table of its own
-// so that each chat's hot item has a partition key of its own.
+// counterRow is a row of the Counters table: the highest number allocated within
+// a parent. Counters have a table of their own so that each chat's hot item has
+// its own partition key.
 type counterRow struct {
-	Counter string `dynamodbav:"counter"` // an app token, or chat.ChatID.String
+	Counter string `dynamodbav:"counter"` // chat.Parent.String
 	Value   int64  `dynamodbav:"value"`
 }
 
 // readerRow is a row of the Readers table.
 type readerRow struct {
-	Chat      string     `dynamodbav:"chat"` // chat.ChatID.String
-	Reader    string     `dynamodbav:"reader"`
-	LastRead  int64      `dynamodbav:"last_read"`
-	UpdatedAt *timestamp `dynamodbav:"updated_at"`
+	Chat      string       `dynamodbav:"chat"` // chat.ChatID.String
+	Reader    string       `dynamodbav:"reader"`
+	LastRead  int64        `dynamodbav:"last_read"`
+	UpdatedAt *layout.Time `dynamodbav:"updated_at"`
 }
 
 // mark returns the reader's mark, at 0 where the row is not there.
@@ -122,20 +90,20 @@ func (r readerRow) mark(reader string) chat.ReadMark {
 // keyRow is a row of the Idempotency table: a claim and then its number, or
 // the app that was created.
 type keyRow struct {
-	Key         string    `dynamodbav:"key"` // chat.IdempotencyKey.String
-	Fingerprint string    `dynamodbav:"fingerprint"`
-	Owner       string    `dynamodbav:"owner"`
-	LeasedUntil int64     `dynamodbav:"leased_until,omitempty"` // ms since 1970; not there once the create is done
-	CreatedAt   timestamp `dynamodbav:"created_at"`
-	Number      int64     `dynamodbav:"number,omitempty"`
-	AppToken    string    `dynamodbav:"app_token,omitempty"`
-	ExpiresAt   int64     `dynamodbav:"expires_at"` // s since 1970: the table's time to live
+	Key         string      `dynamodbav:"key"` // chat.IdempotencyKey.String
+	Fingerprint string      `dynamodbav:"fingerprint"`
+	Owner       string      `dynamodbav:"owner"`
+	LeasedUntil int64       `dynamodbav:"leased_until,omitempty"` // ms since 1970; not there once the create is done
+	CreatedAt   layout.Time `dynamodbav:"created_at"`
+	Number      int64       `dynamodbav:"number,omitempty"`
+	AppToken    string      `dynamodbav:"app_token,omitempty"`
+	ExpiresAt   int64       `dynamodbav:"expires_at"` // s since 1970: the table's time to live
 }
 
 func keyRowOf(c chat.Claim) keyRow {
 	return keyRow{
 		Key: c.Key.String(), Fingerprint: c.Fingerprint, Owner: c.Owner, LeasedUntil: c.LeasedUntil().UnixMilli(),
-		CreatedAt: timestamp{c.CreatedAt}, ExpiresAt: c.ExpiresAt().Unix(),
+		CreatedAt: layout.At(c.CreatedAt), ExpiresAt: c.ExpiresAt().Unix(),
 	}
 }
 
@@ -143,9 +111,9 @@ func (r keyRow) claim(key chat.IdempotencyKey) chat.Claim {
 	return chat.Claim{Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt.Time, Number: r.Number}
 }
 
-// decode reads a row into what row points to.
-func decode(values item, row any) error {
-	if err := attributevalue.UnmarshalMap(values, row); err != nil {
+// decode reads a row into what into points to.
+func decode(values item, into any) error {
+	if err := attributevalue.UnmarshalMap(values, into); err != nil {
 		return fmt.Errorf("decode row: %w", err)
 	}
 	return nil
@@ -174,25 +142,3 @@ func keyKey(key chat.IdempotencyKey) item { return item{"key": text(key.String()
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func number(n int64) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(n)} }
-
-// timestamp is a time as rows keep it: RFC 3339 in UTC with milliseconds, all
-// of one length, so that the text sorts as the time does.
-type timestamp struct{ time.Time }
-
-const timestampFormat = "2006-01-02T15:04:05.000Z"
-
-// MarshalDynamoDBAttributeValue implements attributevalue.Marshaler.
-func (t timestamp) MarshalDynamoDBAttributeValue() (types.AttributeValue, error) {
-	return text(t.UTC().Format(timestampFormat)), nil
-}
-
-// UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
-func (t *timestamp) UnmarshalDynamoDBAttributeValue(value types.AttributeValue) error {
-	var s string
-	if err := attributevalue.Unmarshal(value, &s); err != nil {
-		return err
-	}
-	at, err := time.Parse(time.RFC3339, s)
-	t.Time = at.UTC()
-	return err
-}

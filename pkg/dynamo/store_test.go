@@ -166,7 +166,7 @@ func TestEndedContext(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := c.end(t.Context())
 			defer cancel()
-			_, err := (&answers{script: []answer{ok("{}")}}).store().TakeChatNumber(ctx, token)
+			_, err := (&answers{script: []answer{ok("{}")}}).store().AllocateChatNumber(ctx, token)
 			if passes := errors.Is(err, chat.ErrUnavailable); err == nil || passes != c.passes {
 				t.Errorf("may pass: %t, want %t: %v", passes, c.passes, err)
 			}

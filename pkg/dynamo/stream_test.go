@@ -290,7 +290,7 @@ func TestStreamStrangeRows(t *testing.T) {
 		{"a time that is none", map[string]any{"chat": str(token + "#1"), "message_number": num(7), "created_at": str("now")},
 			&chat.Message{AppToken: token, ChatNumber: 1, Number: 7}},
 		{"another key", map[string]any{"chat": str("mine"), "message_number": num(7)},
-			&chat.Message{AppToken: "mine", Number: 7}},
+			&chat.Message{AppToken: token, ChatNumber: 1, Number: 7}},
 		{"a row that is gone", map[string]any{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

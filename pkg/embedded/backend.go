@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded/search"
 
 	"go.etcd.io/bbolt"
@@ -26,17 +27,14 @@ type Options struct {
 	Log        *slog.Logger  // of damage that is found; nil is none
 }
 
-// Backend is the ports over one data folder.
+// Backend is the ports of a service on one data folder.
 type Backend struct {
-	Store       *Store
-	Queue       *Queue
-	Stream      *Stream
-	Index       *search.Index
-	DeadLetters *DeadLetters
-	Idempotency *Idempotency
+	chat.Ports
 
 	db        *bbolt.DB
 	committer *committer
+	log       *createLog
+	index     *search.Index
 }
 
 // Open opens a data folder, or makes one where the folder does not exist or is
@@ -77,24 +75,40 @@ func Open(dir string, options Options) (*Backend, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
-	b := &Backend{Index: index, db: db, committer: newCommitter(db)}
-	if b.Queue, err = openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options); err != nil {
+	b := &Backend{db: db, committer: newCommitter(db), index: index}
+	queue, err := openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options)
+	if err != nil {
 		b.committer.close()
 		return nil, errors.Join(fmt.Errorf("open creates in %s: %w", dir, err), index.Close(), db.Close())
 	}
-	numbers := newNumbers(db)
-	b.Store = &Store{db: db, commit: b.committer.commit, numbers: numbers, changed: newSignal()}
-	b.Stream = &Stream{db: db, commit: b.committer.commit, log: options.Log, changed: b.Store.changed, rebuilt: func() { index.SetRebuilding(false) }}
-	b.Idempotency = newIdempotency(db, b.committer.commit, numbers)
-	b.DeadLetters = &DeadLetters{db: db, commit: b.committer.commit}
+	b.log = queue.log
+	b.Ports = b.ports(queue, options)
 	return b, nil
 }
 
-// Close waits for the writes under way and closes the folder. No other method
-// may be called any more.
+func (b *Backend) ports(queue *Queue, options Options) chat.Ports {
+	numbers, changed, commit := newNumbers(b.db), newSignal(), b.committer.commit
+	store := &Store{db: b.db, commit: commit, numbers: numbers, changed: changed}
+	return chat.Ports{
+		Store: store, Readers: store, Auditor: store, Scanner: store,
+		Idempotency:       newIdempotency(b.db, commit, numbers),
+		Queue:             queue,
+		Receiver:          queue,
+		CreateDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceCreates},
+		Stream: &Stream{
+			db: b.db, commit: commit, log: options.Log, changed: changed,
+			rebuilt: func() { b.index.SetRebuilding(false) },
+		},
+		ChangeDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceChanges},
+		Index:             b.index,
+	}
+}
+
+// Close waits for the current writes and closes the folder. No method may be
+// called afterwards.
 func (b *Backend) Close() error {
 	b.committer.close()
-	return errors.Join(b.Queue.log.close(), b.Index.Close(), b.db.Close())
+	return errors.Join(b.log.close(), b.index.Close(), b.db.Close())
 }
 
 const (

@@ -38,7 +38,7 @@ func change(t *testing.T, path string, how func(text []byte, begins []int) []byt
 // wantDamaged holds that the dead letters are bytes with these parts.
 func wantDamaged(t *testing.T, b *embedded.Backend, parts ...string) {
 	t.Helper()
-	letters, err := b.DeadLetters.List(t.Context())
+	letters, err := b.DeadLetters(t.Context())
 	if err != nil || len(letters) != len(parts) {
 		t.Fatalf("dead letters %v, error %v, want %d", letters, err, len(parts))
 	}
@@ -53,10 +53,10 @@ func wantDamaged(t *testing.T, b *embedded.Backend, parts ...string) {
 // TestLetterOfAnyBytes holds that nothing is too broken for the dead letters.
 func TestLetterOfAnyBytes(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
-	if err := b.DeadLetters.Send(t.Context(), "not indexed: \xff", []byte("a \xff\xfe b")); err != nil {
+	if err := b.ChangeDeadLetters.Send(t.Context(), "not indexed: \xff", []byte("a \xff\xfe b")); err != nil {
 		t.Fatal(err)
 	}
-	letters, err := b.DeadLetters.List(t.Context())
+	letters, err := b.DeadLetters(t.Context())
 	if err != nil || len(letters) != 1 || letters[0].Body != "a \ufffd b" || letters[0].Reason != "not indexed: \ufffd" {
 		t.Errorf("dead letters %+v, error %v", letters, err)
 	}
@@ -117,7 +117,7 @@ func TestDamagedLog(t *testing.T) {
 			if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
 				t.Errorf("the log says %d times that there is damage: %s", n, log.String())
 			}
-			if n, err := b.Store.TakeMessageNumber(t.Context(), id); n <= sent-1 || err != nil {
+			if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n <= sent-1 || err != nil {
 				t.Errorf("number %d, error %v, is given out again", n, err)
 			}
 		})

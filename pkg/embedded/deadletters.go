@@ -2,63 +2,94 @@ package embedded
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
+
+	"chatapi/pkg/chat"
 
 	"go.etcd.io/bbolt"
 )
 
-// Where dead letters come from.
+// deadLetterSource is where a dead letter comes from.
+type deadLetterSource string
+
 const (
-	SourceCreates = "creates"
-	SourceStream  = "stream"
+	sourceCreates deadLetterSource = "creates"
+	sourceChanges deadLetterSource = "stream"
 )
 
-// DeadLetter is a create that was never stored or a change that was never
-// indexed.
-type DeadLetter struct {
-	Source string    `json:"source"`
-	Reason string    `json:"reason"`
-	Body   string    `json:"body"` // of the create or the stream record, as it came
-	At     time.Time `json:"at"`
+// deadLetter is a row of the bucket of dead letters, which holds those of both
+// sources.
+type deadLetter struct {
+	Source deadLetterSource `json:"source"`
+	Reason string           `json:"reason"`
+	Body   string           `json:"body"` // of the create or the change, as it came
+	At     time.Time        `json:"at"`
 }
 
-// DeadLetters keeps what could not be dealt with.
-type DeadLetters struct {
+// deadLetters implements chat.DeadLetters on bbolt for one source. Receive,
+// Delete and Release are for one caller at a time.
+type deadLetters struct {
 	db     *bbolt.DB
 	commit commit
+	source deadLetterSource
+	last   uint64 // sequence number of the dead letter that was received last
 }
 
-// Send stores a stream record that cannot be indexed.
-func (d *DeadLetters) Send(ctx context.Context, reason string, record []byte) error {
-	return d.Bury(ctx, SourceStream, reason, record)
+var _ chat.DeadLetters = (*deadLetters)(nil)
+
+// Send implements chat.DeadLetters.
+func (d *deadLetters) Send(ctx context.Context, reason string, body []byte) error {
+	letter := deadLetter{Source: d.source, Reason: reason, Body: string(body), At: time.Now().UTC()}
+	return wrap(d.commit(ctx, func(tx *bbolt.Tx) error { return putDeadLetter(tx, letter) }), "send dead letter")
 }
 
-// Bury stores a letter of a source.
-func (d *DeadLetters) Bury(ctx context.Context, source, reason string, body []byte) error {
-	letter := DeadLetter{Source: source, Reason: reason, Body: string(body), At: time.Now().UTC()}
-	return wrap(d.commit(ctx, func(tx *bbolt.Tx) error { return bury(tx, letter) }), "send dead letter")
-}
-
-// List returns all dead letters, oldest first.
-func (d *DeadLetters) List(ctx context.Context) (letters []DeadLetter, err error) {
+// Receive implements chat.DeadLetters, oldest first.
+func (d *deadLetters) Receive(ctx context.Context, limit int) (letters []chat.DeadLetter, err error) {
 	if err := alive(ctx); err != nil {
-		return nil, wrap(err, "list dead letters")
+		return nil, wrap(err, "receive dead letters")
 	}
 	err = d.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketDeadLetters).ForEach(func(_, text []byte) error {
-			var letter DeadLetter
-			err := decodeRow(text, &letter)
-			letters = append(letters, letter)
-			return err
-		})
+		rows := tx.Bucket(bucketDeadLetters).Cursor()
+		key, data := rows.Seek(sequenceKey(d.last + 1))
+		for ; key != nil && len(letters) < limit; key, data = rows.Next() {
+			var row deadLetter
+			if err := decodeRow(data, &row); err != nil {
+				return err
+			}
+			d.last = keySequence(key)
+			if row.Source == d.source {
+				letters = append(letters, chat.DeadLetter{
+					ID: strconv.FormatUint(d.last, 10), Reason: row.Reason, SentAt: row.At, Body: row.Body,
+				})
+			}
+		}
+		return nil
 	})
-	return letters, wrap(err, "list dead letters")
+	return letters, wrap(err, "receive dead letters")
 }
 
-// bury stores a letter. It can be of any bytes; U+FFFD takes the place of those
-// that are not UTF-8, which no row can hold.
-func bury(tx *bbolt.Tx, letter DeadLetter) error {
+// Delete implements chat.DeadLetters.
+func (d *deadLetters) Delete(ctx context.Context, letter chat.DeadLetter) error {
+	id, err := strconv.ParseUint(letter.ID, 10, 64)
+	if err != nil {
+		return fmt.Errorf("delete dead letter: invalid ID %q: want a number", letter.ID)
+	}
+	err = d.commit(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(bucketDeadLetters).Delete(sequenceKey(id)) })
+	return wrap(err, "delete dead letter")
+}
+
+// Release implements chat.DeadLetters: the next Receive begins with the oldest.
+func (d *deadLetters) Release(context.Context) error {
+	d.last = 0
+	return nil
+}
+
+// putDeadLetter stores a dead letter. Bytes that are not UTF-8, which no row
+// can hold, are replaced by U+FFFD.
+func putDeadLetter(tx *bbolt.Tx, letter deadLetter) error {
 	letter.Reason = strings.ToValidUTF8(letter.Reason, "\ufffd")
 	letter.Body = strings.ToValidUTF8(letter.Body, "\ufffd")
 	bucket := tx.Bucket(bucketDeadLetters)

@@ -49,7 +49,7 @@ func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEd
 		return put(tx.Bucket(bucketChats), chatKey(id), c)
 	})
 	if errors.Is(err, errNoRow) {
-		err = s.notStored(chat.ChatID{AppToken: id.AppToken}, id.Number, chat.ErrChatNotFound)
+		err = s.notStored(chat.AppParent(id.AppToken), id.Number, chat.ErrChatNotFound)
 	}
 	if err != nil {
 		return chat.Chat{}, wrap(err, "update chat")
@@ -127,7 +127,7 @@ func (s *Store) changeMessage(ctx context.Context, id chat.ChatID, number int64,
 		return tx.Bucket(bucketMessages).Put(key, after)
 	})
 	if errors.Is(err, errNoRow) {
-		return s.notStored(id, number, chat.ErrMessageNotFound)
+		return s.notStored(id.Parent(), number, chat.ErrMessageNotFound)
 	}
 	if err == nil {
 		s.changed.send()

@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 
 func TestReaders(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
-	chattest.Readers(t, func(*testing.T) (chat.Store, chat.Readers) { return b.Store, b.Store })
+	chattest.Readers(t, func(*testing.T) (chat.Store, chat.Readers) { return b.Store, b.Readers })
 }
 
 func TestIdempotency(t *testing.T) {
@@ -45,13 +45,13 @@ func TestIdempotency(t *testing.T) {
 
 func TestScanner(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
-	chattest.Scanner(t, func(*testing.T) (chat.Store, chat.Scanner) { return b.Store, b.Store })
+	chattest.Scanner(t, func(*testing.T) (chat.Store, chat.Scanner) { return b.Store, b.Scanner })
 }
 
 func TestAuditor(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
 	chattest.Auditor(t, func(*testing.T) chattest.AuditorUnderTest {
-		return chattest.AuditorUnderTest{Store: b.Store, Auditor: b.Store, AddToCount: b.Store.AddToCount, RemoveCounter: b.Store.RemoveCounter}
+		return chattest.AuditorUnderTest{Store: b.Store, Auditor: b.Auditor, AddToCount: b.AddToCount, RemoveCounter: b.RemoveCounter}
 	})
 }
 
@@ -59,7 +59,7 @@ func TestQueue(t *testing.T) {
 	chattest.Queue(t, func(t *testing.T) chattest.QueueUnderTest {
 		b := open(t, t.TempDir(), embedded.Options{Visibility: time.Second})
 		return chattest.QueueUnderTest{
-			Queue: b.Queue, Receiver: b.Queue, SendRaw: b.Queue.SendRaw,
+			Queue: b.Queue, Receiver: b.Receiver, SendRaw: b.SendRaw,
 			DeadLetters: func(ctx context.Context) ([]string, error) { return bodies(ctx, b) },
 		}
 	})
@@ -79,7 +79,7 @@ func TestKeysAfterARestart(t *testing.T) {
 		if _, err := b.Idempotency.Claim(t.Context(), *claim); err != nil {
 			t.Fatal(err)
 		}
-		if claim.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+		if claim.Number, err = b.Store.AllocateMessageNumber(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,14 +100,14 @@ func TestKeysAfterARestart(t *testing.T) {
 	if err := b.Idempotency.Record(t.Context(), claimed); !errors.Is(err, chat.ErrKeyInUse) {
 		t.Errorf("the claim of before records: error %v, want %v", err, chat.ErrKeyInUse)
 	}
-	if n, err := b.Store.TakeMessageNumber(t.Context(), id); n != recorded.Number+1 || err != nil {
+	if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n != recorded.Number+1 || err != nil {
 		t.Errorf("number %d, error %v, want %d", n, err, recorded.Number+1)
 	}
 }
 
 func newClaim(t *testing.T, id chat.ChatID, text string, now time.Time) chat.Claim {
 	t.Helper()
-	claim, err := chat.NewClaim(id, text, "a request", now)
+	claim, err := chat.NewClaim(id.Parent(), text, "a request", now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,14 +125,14 @@ func TestExpiredKeysAreSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		if claim.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+		if claim.Number, err = b.Store.AllocateMessageNumber(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Idempotency.Record(t.Context(), claim); err != nil {
 			t.Fatal(err)
 		}
 	}
-	before, now := time.Now().Add(-chat.KeyKept-time.Minute), time.Now()
+	before, now := time.Now().Add(-chat.KeyRetention-time.Minute), time.Now()
 	for i := range 40 {
 		record(fmt.Sprint(i), before) // each sweeps those that came before it
 	}
@@ -159,7 +159,7 @@ func TestReadNumbersOutliveARestart(t *testing.T) {
 	}
 	id := newChat(t, b)
 	for range 2 {
-		if _, err := b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+		if _, err := b.Store.AllocateMessageNumber(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,7 +167,7 @@ func TestReadNumbersOutliveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Store.MarkRead(t.Context(), id, mark); err != nil {
+	if _, err := b.Readers.MarkRead(t.Context(), id, mark); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Close(); err != nil {
@@ -175,17 +175,17 @@ func TestReadNumbersOutliveARestart(t *testing.T) {
 	}
 
 	b = open(t, dir, embedded.Options{})
-	if n, err := b.Store.TakeMessageNumber(t.Context(), id); n != 3 || err != nil {
+	if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n != 3 || err != nil {
 		t.Errorf("number %d, error %v, want 3", n, err)
 	}
 	want := chat.ReadState{ReadMark: mark, LastMessage: 3}
-	if got, err := b.Store.ReadState(t.Context(), id, "ada"); got != want || err != nil {
+	if got, err := b.Readers.ReadState(t.Context(), id, "ada"); got != want || err != nil {
 		t.Errorf("state %+v, error %v, want %+v", got, err, want)
 	}
 }
 
 func bodies(ctx context.Context, b *embedded.Backend) ([]string, error) {
-	letters, err := b.DeadLetters.List(ctx)
+	letters, err := b.DeadLetters(ctx)
 	var all []string
 	for _, l := range letters {
 		all = append(all, l.Body)

@@ -20,37 +20,37 @@ func (b *Backend) Keys() (keys, expiries int, err error) {
 }
 
 // SendRaw puts any body into the queue, which no client of the package can.
-func (q *Queue) SendRaw(ctx context.Context, body string) error {
-	return q.append(ctx, body)
+func (b *Backend) SendRaw(ctx context.Context, body string) error {
+	return b.Queue.(*Queue).append(ctx, body)
 }
 
 // AddToCount adds to a count and to nothing else.
-func (s *Store) AddToCount(ctx context.Context, id chat.ChatID, n int64) error {
-	return s.commit(ctx, func(tx *bbolt.Tx) error {
-		if id.Number == 0 {
+func (b *Backend) AddToCount(ctx context.Context, parent chat.Parent, n int64) error {
+	return b.committer.commit(ctx, func(tx *bbolt.Tx) error {
+		if parent.IsApp() {
 			var app chat.App
-			if _, err := get(tx.Bucket(bucketApps), []byte(id.AppToken), &app); err != nil {
+			if _, err := get(tx.Bucket(bucketApps), []byte(parent.AppToken), &app); err != nil {
 				return err
 			}
 			app.ChatCount += n
-			return put(tx.Bucket(bucketApps), []byte(id.AppToken), app)
+			return put(tx.Bucket(bucketApps), []byte(parent.AppToken), app)
 		}
 		var c chat.Chat
-		if _, err := get(tx.Bucket(bucketChats), chatKey(id), &c); err != nil {
+		if _, err := get(tx.Bucket(bucketChats), chatKey(parent.ChatID()), &c); err != nil {
 			return err
 		}
 		c.MessageCount += n
-		return put(tx.Bucket(bucketChats), chatKey(id), c)
+		return put(tx.Bucket(bucketChats), chatKey(parent.ChatID()), c)
 	})
 }
 
 // RemoveCounter removes a counter from the file and from memory.
-func (s *Store) RemoveCounter(ctx context.Context, id chat.ChatID) error {
-	shard := s.numbers.shard(id)
+func (b *Backend) RemoveCounter(ctx context.Context, parent chat.Parent) error {
+	shard := b.Store.(*Store).numbers.shard(parent)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	delete(shard.counters, id)
-	return s.commit(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(bucketCounters).Delete(counterKey(id)) })
+	delete(shard.counters, parent)
+	return b.committer.commit(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(bucketCounters).Delete(counterKey(parent)) })
 }
 
 // CutRows cuts all rows of a bucket off after some bytes, as a broken disk may.
@@ -67,4 +67,19 @@ func (b *Backend) CutRows(bucket string, after int) error {
 		}
 		return err
 	})
+}
+
+// DeadLetters returns all dead letters of creates and changes, oldest first.
+func (b *Backend) DeadLetters(ctx context.Context) (letters []chat.DeadLetter, err error) {
+	for _, source := range []chat.DeadLetters{b.CreateDeadLetters, b.ChangeDeadLetters} {
+		some, receiveErr := source.Receive(ctx, 1000)
+		letters, err = append(letters, some...), errors.Join(err, receiveErr, source.Release(ctx))
+	}
+	return letters, err
+}
+
+// OpenDeadLetters returns the dead letters of changes as a new process sees
+// them.
+func (b *Backend) OpenDeadLetters() chat.DeadLetters {
+	return &deadLetters{db: b.db, commit: b.committer.commit, source: sourceChanges}
 }

@@ -62,8 +62,8 @@ func (i *Idempotency) claim(ctx context.Context, claim chat.Claim) (chat.Claim, 
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if stands, exists := i.claims[claim.Key]; exists && !claim.TakesOver(stands) {
-		return claim.Meet(stands)
+	if existing, exists := i.claims[claim.Key]; exists && !claim.Replaces(existing) {
+		return claim.Resolve(existing)
 	}
 	var row keyRow
 	var exists bool
@@ -75,7 +75,7 @@ func (i *Idempotency) claim(ctx context.Context, claim chat.Claim) (chat.Claim, 
 		return chat.Claim{}, err
 	}
 	if exists {
-		return claim.Meet(row.claim(claim.Key))
+		return claim.Resolve(row.claim(claim.Key))
 	}
 	i.sweep()
 	i.claims[claim.Key] = claim
@@ -106,11 +106,11 @@ func (i *Idempotency) Record(ctx context.Context, claim chat.Claim) error {
 	}
 	row := keyRow{Fingerprint: claim.Fingerprint, Owner: claim.Owner, CreatedAt: claim.CreatedAt, Number: claim.Number}
 	err = i.commit(ctx, func(tx *bbolt.Tx) error {
-		stands, exists, err := keyRowIn(tx, claim)
+		existing, exists, err := keyRowIn(tx, claim)
 		switch {
 		case err != nil:
 			return err
-		case exists && stands.Owner == claim.Owner:
+		case exists && existing.Owner == claim.Owner:
 			return nil
 		case exists || !holds: // another create was first
 			return chat.ErrKeyInUse
@@ -133,8 +133,8 @@ func (i *Idempotency) Record(ctx context.Context, claim chat.Claim) error {
 func (i *Idempotency) holds(claim chat.Claim) (bool, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	stands, exists := i.claims[claim.Key]
-	if exists && stands.Owner != claim.Owner {
+	existing, exists := i.claims[claim.Key]
+	if exists && existing.Owner != claim.Owner {
 		return false, chat.ErrKeyInUse
 	}
 	return exists, nil
@@ -159,15 +159,15 @@ func (i *Idempotency) forget(claim chat.Claim) {
 
 // CreateAppOnce stores an app, its counter and the key in one transaction.
 func (i *Idempotency) CreateAppOnce(ctx context.Context, claim chat.Claim, app chat.App) (chat.App, error) {
-	var stands keyRow
+	var existing keyRow
 	err := i.commit(ctx, func(tx *bbolt.Tx) (err error) {
 		var exists bool
-		stands, exists, err = keyRowIn(tx, claim)
+		existing, exists, err = keyRowIn(tx, claim)
 		if err != nil || exists {
 			return err
 		}
-		stands = keyRow{Fingerprint: claim.Fingerprint, Owner: claim.Owner, CreatedAt: claim.CreatedAt, AppToken: app.Token}
-		if err := putKey(tx, claim, stands); err != nil {
+		existing = keyRow{Fingerprint: claim.Fingerprint, Owner: claim.Owner, CreatedAt: claim.CreatedAt, AppToken: app.Token}
+		if err := putKey(tx, claim, existing); err != nil {
 			return err
 		}
 		return createApp(tx, app)
@@ -175,10 +175,10 @@ func (i *Idempotency) CreateAppOnce(ctx context.Context, claim chat.Claim, app c
 	if err != nil { // the write may still run
 		return chat.App{}, wrap(err, "create app")
 	}
-	if stands.Fingerprint != claim.Fingerprint {
+	if existing.Fingerprint != claim.Fingerprint {
 		return chat.App{}, wrap(chat.ErrKeyReused, "create app")
 	}
-	app.Token, app.CreatedAt, app.UpdatedAt = stands.AppToken, stands.CreatedAt, stands.CreatedAt
+	app.Token, app.CreatedAt, app.UpdatedAt = existing.AppToken, existing.CreatedAt, existing.CreatedAt
 	return app, nil
 }
 
@@ -220,7 +220,7 @@ func deleteExpired(tx *bbolt.Tx, now time.Time) error {
 	return nil
 }
 
-// deleteKey deletes a key's row, unless it stands for a newer create.
+// deleteKey deletes a key's row, unless it existing for a newer create.
 func deleteKey(tx *bbolt.Tx, key []byte, now time.Time) error {
 	var row keyRow
 	exists, err := get(tx.Bucket(bucketKeys), key, &row)

@@ -25,7 +25,7 @@ func newChat(t *testing.T, b *embedded.Backend) chat.ChatID {
 		t.Fatal(err)
 	}
 	id := chat.ChatID{AppToken: app.Token, Number: 1}
-	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
+	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.CreateCounter(t.Context(), id)); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -42,7 +42,7 @@ func send(t *testing.T, b *embedded.Backend, id chat.ChatID, n int, body string)
 			if err != nil {
 				return err
 			}
-			if m.Number, err = b.Store.TakeMessageNumber(t.Context(), id); err != nil {
+			if m.Number, err = b.Store.AllocateMessageNumber(t.Context(), id); err != nil {
 				return err
 			}
 			return b.Queue.Send(t.Context(), chat.Create{Message: &m})
@@ -58,7 +58,7 @@ func send(t *testing.T, b *embedded.Backend, id chat.ChatID, n int, body string)
 func receive(t *testing.T, b *embedded.Backend, want int) (deliveries []chat.Delivery, numbers []int64) {
 	t.Helper()
 	for len(deliveries) < want {
-		more, err := b.Queue.Receive(t.Context(), 1000)
+		more, err := b.Receiver.Receive(t.Context(), 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestLogAfterACrash(t *testing.T) {
 			appendFile(t, logFiles(t, dir)[0], tt.tail)
 
 			b = open(t, dir, embedded.Options{})
-			if n, err := b.Store.TakeMessageNumber(t.Context(), id); n != sent+1 || err != nil {
+			if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n != sent+1 || err != nil {
 				t.Errorf("number %d, error %v, want %d", n, err, sent+1)
 			}
 			send(t, b, id, 1, "after")
@@ -180,7 +180,7 @@ func TestLogFiles(t *testing.T) {
 	if len(numbers) != sent || numbers[0] != 1 || numbers[sent-1] != sent {
 		t.Errorf("received %d creates from %d to %d", len(numbers), numbers[0], numbers[len(numbers)-1])
 	}
-	if err := b.Queue.Delete(t.Context(), deliveries); err != nil {
+	if err := b.Receiver.Delete(t.Context(), deliveries); err != nil {
 		t.Fatal(err)
 	}
 	if files := logFiles(t, dir); len(files) != 1 {
@@ -211,10 +211,10 @@ func TestDeliveriesOutliveACrash(t *testing.T) {
 	if d[0].Receives < 2 {
 		t.Errorf("delivery %d after a crash, want more than the first", d[0].Receives)
 	}
-	if err := b.Queue.Delete(t.Context(), d); err != nil {
+	if err := b.Receiver.Delete(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	more, err := b.Queue.Receive(t.Context(), 10)
+	more, err := b.Receiver.Receive(t.Context(), 10)
 	if len(more) > 0 || err != nil {
 		t.Errorf("received %v, error %v, want nothing", more, err)
 	}
@@ -237,7 +237,7 @@ func TestNumbersOutliveTheLog(t *testing.T) {
 			if err := b.Store.CreateApp(t.Context(), app); err != nil {
 				t.Fatal(err)
 			}
-			number, err := b.Store.TakeChatNumber(t.Context(), app.Token)
+			number, err := b.Store.AllocateChatNumber(t.Context(), app.Token)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestNumbersOutliveTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range deliveries { // none is dealt with
-				if _, err := b.Queue.Receive(t.Context(), 10); err != nil {
+				if _, err := b.Receiver.Receive(t.Context(), 10); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(2 * options.Visibility)
@@ -259,11 +259,11 @@ func TestNumbersOutliveTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			b = open(t, dir, options)
-			again, err := b.Store.TakeChatNumber(t.Context(), app.Token)
+			again, err := b.Store.AllocateChatNumber(t.Context(), app.Token)
 			if err != nil || again <= number {
 				t.Errorf("chat number %d is followed by %d, error %v", number, again, err)
 			}
-			if err := b.Store.FindChat(t.Context(), c.ID()); err != nil {
+			if err := b.Store.CheckChat(t.Context(), c.ID()); err != nil {
 				t.Errorf("the chat is not open any more: %v", err)
 			}
 		})

@@ -82,7 +82,7 @@ func searchFor(t *testing.T, b *embedded.Backend, id chat.ChatID, text string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := b.Index.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: 10})
+	found, err := b.Index.Search(t.Context(), chat.Search{Within: id.Parent(), Query: query, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestMigrateFormat3(t *testing.T) {
 func TestMigrateFormat4(t *testing.T) {
 	id := chat.ChatID{AppToken: "zeh57vqhtlgrvhjr3zooxs2amytcj4tmhh6h", Number: 1}
 	b := open(t, unpack(t, "format-4.tar.gz"), embedded.Options{})
-	created, err := b.Queue.Receive(t.Context(), 10)
+	created, err := b.Receiver.Receive(t.Context(), 10)
 	if err != nil || len(created) != 1 {
 		t.Fatalf("%d creates in the log, error %v", len(created), err)
 	}
@@ -193,14 +193,14 @@ func TestMigrateFormat4(t *testing.T) {
 	if err != nil || c.Title != "kitchen & garden" || c.MessageCount != 3 {
 		t.Errorf("the chat is %+v, error %v", c, err)
 	}
-	claim, err := chat.NewClaim(id, "the-key", map[string]string{"body": "keyed"}, time.Now())
+	claim, err := chat.NewClaim(id.Parent(), "the-key", map[string]string{"body": "keyed"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if claim, err = b.Idempotency.Claim(t.Context(), claim); err != nil || claim.Number != create.Message.Number {
 		t.Errorf("the key has number %d, error %v, want %d", claim.Number, err, create.Message.Number)
 	}
-	letters, err := b.DeadLetters.List(t.Context())
+	letters, err := b.DeadLetters(t.Context())
 	if err != nil || len(letters) != 1 || letters[0].Reason != "it is <damaged>" || letters[0].Body != "no JSON" {
 		t.Errorf("dead letters %+v, error %v", letters, err)
 	}
@@ -237,7 +237,7 @@ func TestMigrationGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Number, err = b.Store.TakeMessageNumber(t.Context(), chats[1]); err != nil || m.Number != 4 {
+	if m.Number, err = b.Store.AllocateMessageNumber(t.Context(), chats[1]); err != nil || m.Number != 4 {
 		t.Fatalf("number %d, error %v", m.Number, err)
 	}
 	if err := b.Store.StoreMessages(t.Context(), chats[1], []chat.Message{m}); err != nil {

@@ -10,24 +10,24 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// numbers gives out numbers from memory. A number becomes durable together
-// with the create that carries it; one that no create carries is given out
-// again after a restart, and nobody has seen it.
+// numbers allocates numbers from memory. A number becomes durable together with
+// the create that carries it. A number that no create carries is allocated
+// again after a restart; no client has seen it.
 type numbers struct {
 	db     *bbolt.DB
 	seed   maphash.Seed
 	shards [64]shard
 }
 
-// counter is one counter. Its key is a chat, or an app with chat number 0.
+// counter is the counter of one parent.
 type counter struct {
-	value  int64 // the highest number given out
+	value  int64 // the highest number allocated
 	stored int64 // the highest number that is durable
 }
 
 type shard struct {
 	mu       sync.Mutex
-	counters map[chat.ChatID]*counter
+	counters map[chat.Parent]*counter
 	sweepAt  int // at this size, counters that can be read again are dropped
 }
 
@@ -37,17 +37,17 @@ const firstSweep = 1024
 func newNumbers(db *bbolt.DB) *numbers {
 	n := &numbers{db: db, seed: maphash.MakeSeed()}
 	for i := range n.shards {
-		n.shards[i] = shard{counters: map[chat.ChatID]*counter{}, sweepAt: firstSweep}
+		n.shards[i] = shard{counters: map[chat.Parent]*counter{}, sweepAt: firstSweep}
 	}
 	return n
 }
 
-// take returns the next number of a counter, or 0 where it does not exist.
-func (n *numbers) take(id chat.ChatID) (int64, error) {
-	s := n.shard(id)
+// allocate returns the next number of a counter, or 0 if it does not exist.
+func (n *numbers) allocate(parent chat.Parent) (int64, error) {
+	s := n.shard(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := n.load(s, id)
+	c, err := n.load(s, parent)
 	if c == nil || err != nil {
 		return 0, err
 	}
@@ -55,12 +55,12 @@ func (n *numbers) take(id chat.ChatID) (int64, error) {
 	return c.value, nil
 }
 
-// last returns the highest number given out and whether the counter exists.
-func (n *numbers) last(id chat.ChatID) (value int64, exists bool, err error) {
-	s := n.shard(id)
+// last returns the highest number allocated and whether the counter exists.
+func (n *numbers) last(parent chat.Parent) (value int64, exists bool, err error) {
+	s := n.shard(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := n.load(s, id)
+	c, err := n.load(s, parent)
 	if c == nil || err != nil {
 		return 0, false, err
 	}
@@ -68,28 +68,28 @@ func (n *numbers) last(id chat.ChatID) (value int64, exists bool, err error) {
 }
 
 // settle notes that a number is durable.
-func (n *numbers) settle(id chat.ChatID, number int64) {
-	s := n.shard(id)
+func (n *numbers) settle(parent chat.Parent, number int64) {
+	s := n.shard(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.counters[id]; c != nil {
+	if c := s.counters[parent]; c != nil {
 		c.stored = max(c.stored, number)
 		c.value = max(c.value, number)
 	}
 }
 
-func (n *numbers) shard(id chat.ChatID) *shard {
-	return &n.shards[maphash.Comparable(n.seed, id)%uint64(len(n.shards))]
+func (n *numbers) shard(parent chat.Parent) *shard {
+	return &n.shards[maphash.Comparable(n.seed, parent)%uint64(len(n.shards))]
 }
 
 // load returns a counter, or nil where it does not exist. The shard is locked.
-func (n *numbers) load(s *shard, id chat.ChatID) (*counter, error) {
-	if c := s.counters[id]; c != nil {
+func (n *numbers) load(s *shard, parent chat.Parent) (*counter, error) {
+	if c := s.counters[parent]; c != nil {
 		return c, nil
 	}
 	var c *counter
 	err := n.db.View(func(tx *bbolt.Tx) error {
-		if value, exists := counterIn(tx, id); exists {
+		if value, exists := counterIn(tx, parent); exists {
 			c = &counter{value: value, stored: value}
 		}
 		return nil
@@ -98,7 +98,7 @@ func (n *numbers) load(s *shard, id chat.ChatID) (*counter, error) {
 		return nil, err
 	}
 	s.sweep()
-	s.counters[id] = c
+	s.counters[parent] = c
 	return c, nil
 }
 
@@ -114,15 +114,15 @@ func (s *shard) sweep() {
 	s.sweepAt = max(firstSweep, 2*len(s.counters))
 }
 
-func counterKey(id chat.ChatID) []byte {
-	if id.Number == 0 {
-		return []byte(id.AppToken)
+func counterKey(parent chat.Parent) []byte {
+	if parent.IsApp() {
+		return []byte(parent.AppToken)
 	}
-	return chatKey(id)
+	return chatKey(parent.ChatID())
 }
 
-func counterIn(tx *bbolt.Tx, id chat.ChatID) (value int64, exists bool) {
-	text := tx.Bucket(bucketCounters).Get(counterKey(id))
+func counterIn(tx *bbolt.Tx, parent chat.Parent) (value int64, exists bool) {
+	text := tx.Bucket(bucketCounters).Get(counterKey(parent))
 	if text == nil {
 		return 0, false
 	}
@@ -130,10 +130,10 @@ func counterIn(tx *bbolt.Tx, id chat.ChatID) (value int64, exists bool) {
 }
 
 // raise makes a counter durable at this number or above; raising to 0 opens it.
-func raise(tx *bbolt.Tx, id chat.ChatID, number int64) error {
-	value, exists := counterIn(tx, id)
+func raise(tx *bbolt.Tx, parent chat.Parent, number int64) error {
+	value, exists := counterIn(tx, parent)
 	if exists && value >= number {
 		return nil
 	}
-	return tx.Bucket(bucketCounters).Put(counterKey(id), sequenceKey(uint64(number)))
+	return tx.Bucket(bucketCounters).Put(counterKey(parent), sequenceKey(uint64(number)))
 }

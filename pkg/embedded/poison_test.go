@@ -40,7 +40,7 @@ func store(ctx context.Context, dir string) error {
 		return err
 	}
 	for {
-		deliveries, err := b.Queue.Receive(ctx, 1000)
+		deliveries, err := b.Receiver.Receive(ctx, 1000)
 		if err != nil || len(deliveries) == 0 {
 			return errors.Join(err, b.Close())
 		}
@@ -65,7 +65,7 @@ func storeBatch(ctx context.Context, b *embedded.Backend, deliveries []chat.Deli
 	if err := b.Store.StoreMessages(ctx, messages[0].ChatID(), messages); err != nil {
 		return err
 	}
-	return b.Queue.Delete(ctx, deliveries)
+	return b.Receiver.Delete(ctx, deliveries)
 }
 
 // TestPoison: a create that ends the process at each delivery is a dead letter
@@ -149,7 +149,7 @@ func TestDeadLettersDoNotComeBack(t *testing.T) {
 	b := open(t, dir, options)
 	send(t, b, newChat(t, b), 1, "never stored")
 	for range chat.MaxReceives + 1 {
-		if _, err := b.Queue.Receive(t.Context(), 10); err != nil {
+		if _, err := b.Receiver.Receive(t.Context(), 10); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * options.Visibility)
@@ -158,7 +158,7 @@ func TestDeadLettersDoNotComeBack(t *testing.T) {
 	for range 2 {
 		dir = killed(t, dir)
 		b = open(t, dir, options)
-		again, err := b.Queue.Receive(t.Context(), 10)
+		again, err := b.Receiver.Receive(t.Context(), 10)
 		if len(again) > 0 || err != nil {
 			t.Errorf("received %v, error %v, want nothing", again, err)
 		}

@@ -140,7 +140,7 @@ func (q *Queue) buryDamaged(tx *bbolt.Tx, damaged []uint64) error {
 	for _, sequence := range damaged {
 		key := sequenceKey(sequence)
 		q.logger.Error("a create is damaged: it is a dead letter now", "sequence", sequence)
-		err := buryDamaged(tx, SourceCreates, "the entry of the create is cut off", rows.Get(key))
+		err := putDamaged(tx, sourceCreates, "the entry of the create is cut off", rows.Get(key))
 		if err := errors.Join(err, markBuried(tx, sequence), rows.Delete(key)); err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (q *Queue) forgetMarks(tx *bbolt.Tx) error {
 
 // carriedNumbers holds the highest number of each counter that creates in the
 // log carry.
-type carriedNumbers map[chat.ChatID]int64
+type carriedNumbers map[chat.Parent]int64
 
 func (c carriedNumbers) add(_ uint64, text []byte) error {
 	e, err := decodeEntry(text)
@@ -194,10 +194,10 @@ func (c carriedNumbers) add(_ uint64, text []byte) error {
 	if err != nil {
 		return nil // not a create: the writer will say so
 	}
-	parent, number := numberOf(create)
-	c[parent] = max(c[parent], number)
+	c[create.Parent()] = max(c[create.Parent()], create.Number())
 	if create.Chat != nil {
-		c[create.Chat.ID()] = max(c[create.Chat.ID()], 0)
+		messages := create.Chat.ID().Parent()
+		c[messages] = max(c[messages], 0)
 	}
 	return nil
 }
@@ -227,14 +227,6 @@ func (q *Queue) append(ctx context.Context, body string) error {
 		q.sent.send()
 	}
 	return err
-}
-
-// numberOf returns the counter that a create's number came from, and the number.
-func numberOf(c chat.Create) (chat.ChatID, int64) {
-	if c.Chat != nil {
-		return chat.ChatID{AppToken: c.Chat.AppToken}, c.Chat.Number
-	}
-	return c.Message.ChatID(), c.Message.Number
 }
 
 // Receive returns up to most entries that are not hidden. Where there are none
@@ -472,7 +464,7 @@ func countReceive(tx *bbolt.Tx, sequence uint64, d delivery) error {
 		return rows.Put(key, e.encode())
 	}
 	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)
-	err = bury(tx, DeadLetter{Source: SourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()})
+	err = putDeadLetter(tx, deadLetter{Source: sourceCreates, Reason: reason, Body: e.body, At: time.Now().UTC()})
 	return errors.Join(err, markBuried(tx, sequence), rows.Delete(key))
 }
 

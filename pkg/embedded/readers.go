@@ -17,7 +17,7 @@ func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (c
 }
 
 func (s *Store) readState(ctx context.Context, id chat.ChatID, reader string) (chat.ReadState, error) {
-	if err := s.FindChat(ctx, id); err != nil {
+	if err := s.CheckChat(ctx, id); err != nil {
 		return chat.ReadState{}, err
 	}
 	mark := chat.ReadMark{Reader: reader}
@@ -28,7 +28,7 @@ func (s *Store) readState(ctx context.Context, id chat.ChatID, reader string) (c
 	if err != nil {
 		return chat.ReadState{}, err
 	}
-	last, _, err := s.numbers.last(id)
+	last, _, err := s.numbers.last(id.Parent())
 	return chat.NewReadState(mark, last), err
 }
 
@@ -47,7 +47,7 @@ func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark
 	if err != nil {
 		return chat.ReadState{}, wrap(err, "mark read")
 	}
-	s.numbers.settle(id, mark.LastRead)
+	s.numbers.settle(id.Parent(), mark.LastRead)
 	return chat.NewReadState(stands, state.LastMessage), nil
 }
 
@@ -65,7 +65,7 @@ func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMar
 		if err := put(rows, key, mark); err != nil {
 			return err
 		}
-		return raise(tx, id, mark.LastRead)
+		return raise(tx, id.Parent(), mark.LastRead)
 	})
 	if err != nil {
 		return chat.ReadMark{}, err // the write may still run

@@ -124,18 +124,18 @@ func (s salvaged) store(tx *bbolt.Tx) (kept []uint64, err error) {
 		if len(text) > recordHead {
 			_ = carried.add(0, text[recordHead:]) // what it shows of its number is not given out again
 		}
-		if err := buryDamaged(tx, SourceCreates, "its bytes in the log of creates do not match their checksum", text); err != nil {
+		if err := putDamaged(tx, sourceCreates, "its bytes in the log of creates do not match their checksum", text); err != nil {
 			return nil, err
 		}
 	}
 	return kept, carried.raise(tx)
 }
 
-// buryDamaged keeps bytes that cannot be decoded. A dead letter is text, so it
+// putDamaged keeps bytes that cannot be decoded. A dead letter is text, so it
 // has them in base64.
-func buryDamaged(tx *bbolt.Tx, source, reason string, text []byte) error {
-	return bury(tx, DeadLetter{
-		Source: source, Reason: fmt.Sprintf("damaged: %s; the body is %d bytes in base64", reason, len(text)),
-		Body: base64.StdEncoding.EncodeToString(text), At: time.Now().UTC(),
+func putDamaged(tx *bbolt.Tx, source deadLetterSource, reason string, data []byte) error {
+	return putDeadLetter(tx, deadLetter{
+		Source: source, Reason: fmt.Sprintf("damaged: %s; the body is %d bytes in base64", reason, len(data)),
+		Body: base64.StdEncoding.EncodeToString(data), At: time.Now().UTC(),
 	})
 }

@@ -28,7 +28,7 @@ func (s *Store) CreateApp(ctx context.Context, app chat.App) error {
 }
 
 func createApp(tx *bbolt.Tx, app chat.App) error {
-	if err := raise(tx, chat.ChatID{AppToken: app.Token}, 0); err != nil {
+	if err := raise(tx, chat.AppParent(app.Token), 0); err != nil {
 		return err
 	}
 	return put(tx.Bucket(bucketApps), []byte(app.Token), app)
@@ -88,38 +88,39 @@ func decodeCursor(cursor string) (token string, err error) {
 	return string(text), nil
 }
 
-// TakeChatNumber returns the next chat number of an app.
-func (s *Store) TakeChatNumber(ctx context.Context, appToken string) (int64, error) {
-	n, err := s.take(ctx, chat.ChatID{AppToken: appToken})
-	return n, wrap(err, "take chat number")
+// AllocateChatNumber returns the next chat number of an app.
+func (s *Store) AllocateChatNumber(ctx context.Context, appToken string) (int64, error) {
+	n, err := s.allocate(ctx, chat.AppParent(appToken))
+	return n, wrap(err, "allocate chat number")
 }
 
-// TakeMessageNumber returns the next message number of a chat.
-func (s *Store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
-	n, err := s.take(ctx, id)
-	return n, wrap(err, "take message number")
+// AllocateMessageNumber returns the next message number of a chat.
+func (s *Store) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+	n, err := s.allocate(ctx, id.Parent())
+	return n, wrap(err, "allocate message number")
 }
 
-func (s *Store) take(ctx context.Context, id chat.ChatID) (int64, error) {
+func (s *Store) allocate(ctx context.Context, parent chat.Parent) (int64, error) {
 	if err := alive(ctx); err != nil {
 		return 0, err
 	}
-	n, err := s.numbers.take(id)
+	n, err := s.numbers.allocate(parent)
 	if err != nil {
 		return 0, unavailable(err)
 	}
 	if n == 0 {
-		return 0, s.missing(id)
+		return 0, s.missing(parent)
 	}
 	return n, nil
 }
 
-// missing tells which of a counter's parents does not exist.
-func (s *Store) missing(id chat.ChatID) error {
-	if id.Number == 0 {
+// missing returns why a counter does not exist: chat.ErrAppNotFound or
+// chat.ErrChatNotFound.
+func (s *Store) missing(parent chat.Parent) error {
+	if parent.IsApp() {
 		return chat.ErrAppNotFound
 	}
-	_, exists, err := s.numbers.last(chat.ChatID{AppToken: id.AppToken})
+	_, exists, err := s.numbers.last(chat.AppParent(parent.AppToken))
 	switch {
 	case err != nil:
 		return unavailable(err)
@@ -130,36 +131,36 @@ func (s *Store) missing(id chat.ChatID) error {
 	}
 }
 
-// FindChat returns nil where the chat is open for messages.
-func (s *Store) FindChat(ctx context.Context, id chat.ChatID) error {
+// CheckChat returns nil if messages can be created in the chat.
+func (s *Store) CheckChat(ctx context.Context, id chat.ChatID) error {
 	if err := alive(ctx); err != nil {
 		return err
 	}
-	_, exists, err := s.numbers.last(id)
+	_, exists, err := s.numbers.last(id.Parent())
 	if err != nil {
 		return unavailable(err)
 	}
 	if !exists {
-		return s.missing(id)
+		return s.missing(id.Parent())
 	}
 	return nil
 }
 
-// OpenChat opens a chat for messages.
-func (s *Store) OpenChat(ctx context.Context, id chat.ChatID) error {
-	err := s.commit(ctx, func(tx *bbolt.Tx) error { return openChat(tx, id) })
+// CreateCounter creates the counter of a chat's messages.
+func (s *Store) CreateCounter(ctx context.Context, id chat.ChatID) error {
+	err := s.commit(ctx, func(tx *bbolt.Tx) error { return createCounter(tx, id) })
 	if err == nil {
-		s.numbers.settle(chat.ChatID{AppToken: id.AppToken}, id.Number)
+		s.numbers.settle(chat.AppParent(id.AppToken), id.Number)
 	}
-	return wrap(err, "open chat")
+	return wrap(err, "create counter of chat")
 }
 
-// openChat makes the chat's number and its counter durable.
-func openChat(tx *bbolt.Tx, id chat.ChatID) error {
-	if err := raise(tx, chat.ChatID{AppToken: id.AppToken}, id.Number); err != nil {
+// createCounter makes the chat's number and its counter durable.
+func createCounter(tx *bbolt.Tx, id chat.ChatID) error {
+	if err := raise(tx, chat.AppParent(id.AppToken), id.Number); err != nil {
 		return err
 	}
-	return raise(tx, id, 0)
+	return raise(tx, id.Parent(), 0)
 }
 
 // StoreChats stores chats and adds them to the app's count in one transaction.
@@ -167,7 +168,7 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 	err := s.commit(ctx, func(tx *bbolt.Tx) error { return storeChats(tx, appToken, chats) })
 	if err == nil {
 		for _, c := range chats {
-			s.numbers.settle(chat.ChatID{AppToken: appToken}, c.Number)
+			s.numbers.settle(chat.AppParent(appToken), c.Number)
 		}
 	}
 	return wrap(err, "store chats")
@@ -206,7 +207,7 @@ func storeChat(tx *bbolt.Tx, c chat.Chat) (added int64, err error) {
 	if err := put(rows, key, c); err != nil {
 		return 0, err
 	}
-	return 1, openChat(tx, c.ID())
+	return 1, createCounter(tx, c.ID())
 }
 
 // hidden reports whether a row only counts the messages of a chat whose own
@@ -220,14 +221,14 @@ func (s *Store) Chat(ctx context.Context, id chat.ChatID) (c chat.Chat, err erro
 		return err
 	})
 	if err == nil && hidden(c) {
-		c, err = chat.Chat{}, s.notStored(chat.ChatID{AppToken: id.AppToken}, id.Number, chat.ErrChatNotFound)
+		c, err = chat.Chat{}, s.notStored(chat.AppParent(id.AppToken), id.Number, chat.ErrChatNotFound)
 	}
 	return c, wrap(err, "get chat")
 }
 
-// notStored tells why a number has no row: because it is on its way, was not
-// given out, or its parent does not exist.
-func (s *Store) notStored(parent chat.ChatID, number int64, notFound error) error {
+// notStored returns why a number has no row: it is not stored yet, it is not
+// allocated, or its parent does not exist.
+func (s *Store) notStored(parent chat.Parent, number int64, notFound error) error {
 	last, exists, err := s.numbers.last(parent)
 	switch {
 	case err != nil:
@@ -265,7 +266,7 @@ func (s *Store) Chats(ctx context.Context, appToken string, page chat.Page) (cha
 }
 
 func (s *Store) findApp(token string) error {
-	_, exists, err := s.numbers.last(chat.ChatID{AppToken: token})
+	_, exists, err := s.numbers.last(chat.AppParent(token))
 	if err != nil {
 		return unavailable(err)
 	}
@@ -285,7 +286,7 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 	err = s.commit(ctx, func(tx *bbolt.Tx) error { return storeMessages(tx, id, rows) })
 	if err == nil {
 		for _, m := range messages {
-			s.numbers.settle(id, m.Number)
+			s.numbers.settle(id.Parent(), m.Number)
 		}
 		s.changed.send()
 	}
@@ -334,7 +335,7 @@ func storeMessages(tx *bbolt.Tx, id chat.ChatID, messages []messageRow) error {
 	if err := put(rows, key, row); err != nil {
 		return err
 	}
-	return raise(tx, id, last)
+	return raise(tx, id.Parent(), last)
 }
 
 // storeMessage returns 1 where the message is new and 0 where it was there.
@@ -357,7 +358,7 @@ func (s *Store) Message(ctx context.Context, id chat.ChatID, number int64) (m ch
 		return err
 	})
 	if err == nil && !exists {
-		err = s.notStored(id, number, chat.ErrMessageNotFound)
+		err = s.notStored(id.Parent(), number, chat.ErrMessageNotFound)
 	}
 	return m, wrap(err, "get message")
 }
@@ -376,7 +377,7 @@ func (s *Store) Messages(ctx context.Context, id chat.ChatID, page chat.Page) (m
 		})
 	})
 	if err == nil && len(messages) == 0 {
-		err = s.FindChat(ctx, id)
+		err = s.CheckChat(ctx, id)
 	}
 	return messages, more, wrap(err, "list messages")
 }

@@ -64,29 +64,29 @@ func decodeMessage(text []byte) (*chat.Message, error) {
 // and as documents of the index.
 const readBytes = 4 << 20
 
-// Read returns up to most changes after the checkpoint, fewer where they are
+// Read returns up to limit changes after the checkpoint, fewer where they are
 // long. Where there are none it waits for a second at most. A change that
 // cannot be decoded becomes a dead letter and holds up nothing.
-func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
+func (s *Stream) Read(ctx context.Context, limit int) ([]chat.Change, error) {
 	changed := s.changed.next()
-	changes, err := s.read(ctx, most)
+	changes, err := s.read(ctx, limit)
 	if err == nil && len(changes) == 0 {
 		wait(ctx, changed, waitForWork)
-		changes, err = s.read(ctx, most)
+		changes, err = s.read(ctx, limit)
 	}
 	return changes, wrap(err, "read changes")
 }
 
-func (s *Stream) read(ctx context.Context, most int) ([]chat.Change, error) {
+func (s *Stream) read(ctx context.Context, limit int) ([]chat.Change, error) {
 	for {
 		if err := alive(ctx); err != nil {
 			return nil, err
 		}
-		changes, damaged, err := s.readWhole(most)
+		changes, damaged, err := s.readWhole(limit)
 		if damaged == nil || len(changes) > 0 || err != nil {
 			return changes, err
 		}
-		if err := s.bury(ctx, *damaged); err != nil {
+		if err := s.discard(ctx, *damaged); err != nil {
 			return nil, err
 		}
 	}
@@ -100,11 +100,11 @@ type damagedChange struct {
 
 // readWhole returns the changes before the first that cannot be decoded, and
 // that.
-func (s *Stream) readWhole(most int) (changes []chat.Change, damaged *damagedChange, err error) {
+func (s *Stream) readWhole(limit int) (changes []chat.Change, damaged *damagedChange, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		size := 0
-		for key, text := rows.First(); key != nil && len(changes) < most && size < readBytes; key, text = rows.Next() {
+		for key, text := rows.First(); key != nil && len(changes) < limit && size < readBytes; key, text = rows.Next() {
 			size += len(text)
 			c, err := decodeChange(keySequence(key), text)
 			if err != nil {
@@ -118,14 +118,14 @@ func (s *Stream) readWhole(most int) (changes []chat.Change, damaged *damagedCha
 	return changes, damaged, err
 }
 
-// bury moves the first change to the dead letters.
-func (s *Stream) bury(ctx context.Context, damaged damagedChange) error {
+// discard moves the first change to the dead letters.
+func (s *Stream) discard(ctx context.Context, damaged damagedChange) error {
 	err := s.checkpoint(ctx, damaged.sequence, func(tx *bbolt.Tx) error {
 		text := tx.Bucket(bucketChanges).Get(sequenceKey(damaged.sequence))
 		if text == nil {
 			return nil
 		}
-		return buryDamaged(tx, SourceStream, damaged.err.Error(), text)
+		return putDamaged(tx, sourceChanges, damaged.err.Error(), text)
 	})
 	if err == nil {
 		s.log.Error("a change of a message is damaged: it is a dead letter now", "sequence", damaged.sequence, "error", damaged.err)

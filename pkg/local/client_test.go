@@ -10,9 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
-	"chatapi/pkg/local"
 )
 
 // service is a running local server over an embedded backend.
@@ -36,17 +34,10 @@ func openBackend(t *testing.T) *embedded.Backend {
 	return b
 }
 
-func backendOf(b *embedded.Backend) local.Backend {
-	return local.Backend{
-		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store, Idempotency: b.Idempotency},
-		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
-	}
-}
-
 // serve starts a server with its writer and indexer.
 func serve(t *testing.T, b *embedded.Backend) service {
 	t.Helper()
-	s := serveBackend(t, slog.New(slog.DiscardHandler), backendOf(b))
+	s := serveBackend(t, slog.New(slog.DiscardHandler), b.Ports)
 	s.backend = b
 	return s
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"chatapi/pkg/api"
+	"chatapi/pkg/chat"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 var (
-	document       = api.Document("/", api.Operations(api.Ports{})...)
+	document       = api.Document("/", api.Operations(chat.Ports{})...)
 	documentRoutes = routesOf(document)
 )
 

@@ -5,24 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"chatapi/pkg/chat"
 )
 
-// Drain stores the creates that wait in the queue and indexes the changes that
-// wait in the stream, for a backend that nobody serves. A create that cannot be
-// stored stays in the queue, and is logged.
-func Drain(ctx context.Context, log *slog.Logger, b Backend) error {
-	queue, stream := newQueuePoller(b, log), newStreamPoller(b, log)
-	for size := 1; size > 0; {
-		var err error
-		if size, err = queue.poll(ctx); err != nil && !errors.Is(err, errIncomplete) {
-			return fmt.Errorf("store what is queued: %w", err)
+// Drain stores the creates in the queue and indexes the changes in the stream of
+// a backend that no server uses. A create that cannot be stored yet stays in the
+// queue, and is logged.
+func Drain(ctx context.Context, log *slog.Logger, p chat.Ports) error {
+	queue, stream := newQueuePoller(p, log), newStreamPoller(p, log)
+	for {
+		deliveries, err := queue.receive(ctx)
+		if err != nil {
+			return fmt.Errorf("receive creates: %w", err)
+		}
+		if len(deliveries) == 0 {
+			break
+		}
+		if failed := queue.store(ctx, deliveries); len(failed) == len(deliveries) {
+			return errors.New("store creates: the store accepts no writes")
 		}
 	}
-	for size := 1; size > 0; {
-		var err error
-		if size, err = stream.poll(ctx); err != nil {
-			return fmt.Errorf("index what changed: %w", err)
+	for {
+		size, err := stream.poll(ctx)
+		if err != nil {
+			return fmt.Errorf("index changes: %w", err)
+		}
+		if size == 0 {
+			return nil
 		}
 	}
-	return nil
 }

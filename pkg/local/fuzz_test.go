@@ -21,7 +21,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = b.Close() })
-	handler := local.Handler(slog.New(slog.DiscardHandler), backendOf(b))
+	handler := local.Handler(slog.New(slog.DiscardHandler), b.Ports)
 	ask := func(method, path, query, key, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/", strings.NewReader(body))
 		r.URL.Path, r.URL.RawQuery = path, query

@@ -170,7 +170,7 @@ func wantOneToN(t *testing.T, what string, numbers []int64, n int) {
 // known, and what was accepted is stored when the writer runs again.
 func TestWriterStopped(t *testing.T) {
 	b := openBackend(t)
-	onlyAPI := httptest.NewServer(local.Handler(slog.New(slog.DiscardHandler), backendOf(b)))
+	onlyAPI := httptest.NewServer(local.Handler(slog.New(slog.DiscardHandler), b.Ports))
 	defer onlyAPI.Close()
 	s := service{url: onlyAPI.URL, backend: b}
 	app := s.newApp(t)

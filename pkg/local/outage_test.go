@@ -86,14 +86,14 @@ func (s lateStream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 }
 
 type stoppedIndex struct {
-	chat.Index
+	chat.VersionIndex
 	*engine
 }
 
 func (x stoppedIndex) Apply(ctx context.Context, messages []chat.Message) []error {
 	err := x.call()
 	if err == nil {
-		return x.Index.Apply(ctx, messages)
+		return x.VersionIndex.Apply(ctx, messages)
 	}
 	errs := make([]error, len(messages))
 	for i := range errs {
@@ -109,21 +109,21 @@ func TestOutage(t *testing.T) {
 	const messages, outage = 30, 1500 * time.Millisecond
 	for _, tt := range []struct {
 		name, what string
-		stop       func(*local.Backend, *engine)
+		stop       func(*chat.Ports, *engine)
 		mostFailed int64 // calls during the outage
 	}{
-		{"store", "store creates", func(b *local.Backend, e *engine) { b.Store = stoppedStore{b.Store, e} }, 2 + messages},
-		{"queue", "receive creates", func(b *local.Backend, e *engine) { b.Receiver = stoppedReceiver{b.Receiver, e} }, 20},
-		{"stream", "read changes", func(b *local.Backend, e *engine) { b.Stream = stoppedStream{b.Stream, e} }, 10},
-		{"index", "index changes", func(b *local.Backend, e *engine) { b.Index = stoppedIndex{b.Index, e} }, 10},
-		{"index, with changes of last week", "index changes", func(b *local.Backend, e *engine) {
+		{"store", "store creates", func(b *chat.Ports, e *engine) { b.Store = stoppedStore{b.Store, e} }, 2 + messages},
+		{"queue", "receive creates", func(b *chat.Ports, e *engine) { b.Receiver = stoppedReceiver{b.Receiver, e} }, 20},
+		{"stream", "read changes", func(b *chat.Ports, e *engine) { b.Stream = stoppedStream{b.Stream, e} }, 10},
+		{"index", "index changes", func(b *chat.Ports, e *engine) { b.Index = stoppedIndex{b.Index, e} }, 10},
+		{"index, with changes of last week", "index changes", func(b *chat.Ports, e *engine) {
 			b.Index, b.Stream = stoppedIndex{b.Index, e}, lateStream{b.Stream}
 		}, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var e engine
-			backend := backendOf(openBackend(t))
+			backend := openBackend(t).Ports
 			tt.stop(&backend, &e)
 			var log syncBuffer
 			s := serveBackend(t, slog.New(slog.NewTextHandler(&log, nil)), backend)
@@ -159,7 +159,7 @@ func TestOutage(t *testing.T) {
 }
 
 // serveBackend starts a server with its writer and indexer.
-func serveBackend(t *testing.T, log *slog.Logger, backend local.Backend) service {
+func serveBackend(t *testing.T, log *slog.Logger, backend chat.Ports) service {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// TestStuck counts how long each change holds up the stream.
-func TestStuck(t *testing.T) {
+// TestBlocked counts for how long each change blocks the stream.
+func TestBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var s stuck
+		var b blocked
 		for _, tt := range []struct {
 			name     string
 			sequence uint64
@@ -22,8 +22,8 @@ func TestStuck(t *testing.T) {
 			{"the same an hour later", 2, time.Hour},
 			{"the first again, of a stream that begins anew", 1, 0},
 		} {
-			if got := s.at(tt.sequence); got != tt.want {
-				t.Errorf("%s: stuck for %v, want %v", tt.name, got, tt.want)
+			if got := b.by(tt.sequence); got != tt.want {
+				t.Errorf("%s: blocked for %v, want %v", tt.name, got, tt.want)
 			}
 			time.Sleep(time.Hour)
 		}

@@ -14,65 +14,33 @@ import (
 	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/docs"
-	"chatapi/pkg/indexer"
-	"chatapi/pkg/writer"
 )
 
-// Backend is the engines behind a server: what the API works on, and what moves
-// its creates and changes on.
-type Backend struct {
-	api.Ports
-	Receiver    chat.Receiver
-	Stream      chat.Stream
-	DeadLetters indexer.DeadLetters
-}
-
-// shutdownTimeout bounds how long requests in flight may take at shutdown.
+// shutdownTimeout bounds how long current requests may take at shutdown.
 const shutdownTimeout = 10 * time.Second
 
-// Serve answers requests on the listener and stores and indexes what they
-// create, until ctx is done. Then it takes no more requests, finishes those in
-// flight and the batches at hand, and returns nil. What is still queued is
-// stored at the next start.
-func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, b Backend) error {
+// Serve serves the API on the listener and stores and indexes what is created,
+// until ctx is done. Then it accepts no more requests, finishes the current
+// requests and batches, and returns nil. What is still in the queue is stored
+// after the next start.
+func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.Ports) error {
 	pollCtx, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
 	var pollers sync.WaitGroup
-	queue := newQueuePoller(b, log)
+	queue := newQueuePoller(p, log)
 	pollers.Go(func() { queue.run(pollCtx) })
-	stream := newStreamPoller(b, log)
+	stream := newStreamPoller(p, log)
 	pollers.Go(func() { stream.run(pollCtx) })
 
-	err := serveHTTP(ctx, log, listener, Handler(log, b))
+	err := serveHTTP(ctx, log, listener, Handler(log, p))
 	stopPolling()
 	pollers.Wait()
 	return err
 }
 
-func newQueuePoller(b Backend, log *slog.Logger) queuePoller {
-	storing := newOutage(log, "store creates")
-	return queuePoller{
-		receiver: b.Receiver, handle: writer.New(b.Store, storing.logger()).Handle, ping: b.Store.Ping,
-		receiving: newOutage(log, "receive creates"), storing: storing,
-	}
-}
-
-func newStreamPoller(b Backend, log *slog.Logger) streamPoller {
-	indexing := newOutage(log, "index changes")
-	return streamPoller{
-		stream: b.Stream, handle: indexer.New(b.Index, b.DeadLetters, indexing.logger()).Handle, deadLetters: b.DeadLetters,
-		reading: newOutage(log, "read changes"), indexing: indexing, stuck: &stuck{},
-	}
-}
-
-// Handler returns the API over a backend, its document, and the page that
-// shows it.
-func Handler(log *slog.Logger, b Backend) http.Handler {
-	operations := api.Operations(b.Ports,
-		api.Engine{Name: "store", Ping: b.Store.Ping},
-		api.Engine{Name: "queue", Ping: b.Queue.Ping},
-		api.Engine{Name: "index", Ping: b.Index.Ping},
-	)
+// Handler returns the API, its OpenAPI document and the page that shows it.
+func Handler(log *slog.Logger, p chat.Ports) http.Handler {
+	operations := api.Operations(p)
 	return api.New(log, slices.Concat(operations, api.OpenAPI(operations...), docs.Operations())...)
 }
 

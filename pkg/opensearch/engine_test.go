@@ -117,8 +117,8 @@ func TestSetupLeavesOtherIndexesAlone(t *testing.T) {
 func TestBeforeSetup(t *testing.T) {
 	x, name := newEngineIndex(t)
 	m := newMessage(t, "red")
-	found, err := x.Search(t.Context(), chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
-	if diff := cmp.Diff(chat.Found{}, found); err != nil || diff != "" {
+	found, err := x.Search(t.Context(), chat.Search{Within: m.ChatID().Parent(), Query: parse(t, "red"), Limit: 1})
+	if diff := cmp.Diff(chat.SearchResult{}, found); err != nil || diff != "" {
 		t.Errorf("Search: error %v, found (-want +got):\n%s", err, diff)
 	}
 	errs := x.Apply(t.Context(), []chat.Message{m})
@@ -160,7 +160,7 @@ func TestOneDocumentRefused(t *testing.T) {
 // waitFor waits until a message whose body is one word is found.
 func waitFor(t *testing.T, x *opensearch.Index, m chat.Message) {
 	t.Helper()
-	search := chat.Search{Chat: m.ChatID(), Query: parse(t, m.Body), Limit: 1}
+	search := chat.Search{Within: m.ChatID().Parent(), Query: parse(t, m.Body), Limit: 1}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		found, err := x.Search(t.Context(), search)
 		if err != nil {

@@ -43,12 +43,12 @@ func (a answer) err() error {
 
 // Search implements chat.Index, in one request. It finds nothing where Setup
 // has not been called yet.
-func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, error) {
+func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResult, error) {
 	newest, hits, err := x.search(ctx, search)
 	if err != nil {
-		return chat.Found{}, fmt.Errorf("search chat %d: %w", search.Chat.Number, err)
+		return chat.SearchResult{}, fmt.Errorf("search: %w", err)
 	}
-	var found chat.Found
+	var found chat.SearchResult
 	for _, h := range newest.Hits.Hits {
 		found.IndexedThrough = h.Source.UpdatedAt
 	}
@@ -97,7 +97,7 @@ type object map[string]any
 // https://docs.opensearch.org/latest/api-reference/search-apis/multi-search/
 func searchLines(search chat.Search) ([]byte, error) {
 	where := object{
-		"routing": search.Chat.AppToken, "preference": search.Chat.AppToken,
+		"routing": search.Within.AppToken, "preference": search.Within.AppToken,
 		"ignore_unavailable": true, "allow_partial_search_results": false,
 	}
 	var lines bytes.Buffer
@@ -116,7 +116,7 @@ func timeout() string { return fmt.Sprintf("%dms", engineTimeout.Milliseconds())
 // it. OpenSearch finds it in the index of times, without a look at the others.
 func newestBody(search chat.Search) object {
 	return object{
-		"query":            object{"bool": object{"filter": within(search.Chat)}},
+		"query":            object{"bool": object{"filter": within(search.Within)}},
 		"sort":             []object{{"updated_at": "desc"}},
 		"size":             1,
 		"track_total_hits": false,
@@ -136,7 +136,7 @@ func hitsBody(search chat.Search) object {
 	}
 	if last := search.Last; last.Rank != 0 {
 		after := []any{last.Rank, last.Number}
-		if search.Chat.Number == 0 {
+		if search.Within.IsApp() {
 			after = []any{last.Rank, last.Created, last.Chat, last.Number}
 		}
 		body["search_after"] = after
@@ -145,7 +145,7 @@ func hitsBody(search chat.Search) object {
 }
 
 func order(search chat.Search) []object {
-	if search.Chat.Number != 0 {
+	if !search.Within.IsApp() {
 		return []object{{"_score": "desc"}, {"message_number": "desc"}}
 	}
 	return []object{
@@ -175,16 +175,16 @@ func rankQuery(search chat.Search) object {
 }
 
 // within matches the documents of a chat, or of an app.
-func within(id chat.ChatID) []object {
-	all := []object{{"term": object{"app_token": id.AppToken}}}
-	if id.Number != 0 {
-		all = append(all, object{"term": object{"chat_number": id.Number}})
+func within(parent chat.Parent) []object {
+	all := []object{{"term": object{"app_token": parent.AppToken}}}
+	if !parent.IsApp() {
+		all = append(all, object{"term": object{"chat_number": parent.ChatNumber}})
 	}
 	return all
 }
 
 func filters(search chat.Search) []object {
-	all := within(search.Chat)
+	all := within(search.Within)
 	if search.Sender != "" {
 		all = append(all, object{"term": object{"sender": search.Sender}})
 	}
@@ -217,7 +217,7 @@ func termQuery(term chat.Term, rank chat.Rank) object {
 	switch {
 	case term.Phrase || rank == chat.Whole:
 		return object{"match_phrase": object{"text": term.String()}}
-	case rank == chat.Beginning:
+	case rank == chat.Prefix:
 		return containsQuery(" " + term.String())
 	default:
 		return containsQuery(term.String())

@@ -142,7 +142,7 @@ func TestSearchErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := newServer(t, answer(tt.status, tt.body))
-			_, err := x.Search(t.Context(), chat.Search{Chat: chat.ChatID{AppToken: "app", Number: 1}, Query: parse(t, "red"), Limit: 1})
+			_, err := x.Search(t.Context(), chat.Search{Within: chat.Parent{AppToken: "app", ChatNumber: 1}, Query: parse(t, "red"), Limit: 1})
 			if err == nil || errors.Is(err, chat.ErrUnavailable) != tt.mayPass {
 				t.Errorf("error %v, may pass should be %v", err, tt.mayPass)
 			}
@@ -307,20 +307,20 @@ func TestApplyHalvesRefusedBulks(t *testing.T) {
 }
 
 func TestSearchRequest(t *testing.T) {
-	one, all := chat.ChatID{AppToken: "app", Number: 7}, chat.ChatID{AppToken: "app"}
+	one, all := chat.ChatID{AppToken: "app", Number: 7}.Parent(), chat.AppParent("app")
 	from := time.Date(2026, 3, 1, 12, 0, 0, 1, time.UTC)
 	for _, tt := range []struct {
 		name   string
 		search chat.Search
 	}{
-		{"word", chat.Search{Chat: one, Query: parse(t, "Hello"), Limit: 50}},
-		{"short", chat.Search{Chat: one, Query: parse(t, "a bc"), Limit: 50}},
-		{"phrase", chat.Search{Chat: one, Query: parse(t, `"red fox" jum`), Limit: 50}},
-		{"several", chat.Search{Chat: one, Query: parse(t, "a.b@example 北京"), Limit: 50}},
-		{"none", chat.Search{Chat: one, Query: parse(t, "?!"), Limit: 50}},
-		{"filtered", chat.Search{Chat: one, Query: parse(t, "red"), Sender: `a"}*`, From: from, To: from.Add(time.Hour), After: 5, Before: 90,
-			Last: chat.Position{Rank: chat.Beginning, Number: chat.MaxNumber}, Limit: 200}},
-		{"app", chat.Search{Chat: all, Query: parse(t, "red"), After: 5,
+		{"word", chat.Search{Within: one, Query: parse(t, "Hello"), Limit: 50}},
+		{"short", chat.Search{Within: one, Query: parse(t, "a bc"), Limit: 50}},
+		{"phrase", chat.Search{Within: one, Query: parse(t, `"red fox" jum`), Limit: 50}},
+		{"several", chat.Search{Within: one, Query: parse(t, "a.b@example 北京"), Limit: 50}},
+		{"none", chat.Search{Within: one, Query: parse(t, "?!"), Limit: 50}},
+		{"filtered", chat.Search{Within: one, Query: parse(t, "red"), Sender: `a"}*`, From: from, To: from.Add(time.Hour), After: 5, Before: 90,
+			Last: chat.Position{Rank: chat.Prefix, Number: chat.MaxNumber}, Limit: 200}},
+		{"app", chat.Search{Within: all, Query: parse(t, "red"), After: 5,
 			Last: chat.Position{Rank: chat.Part, Created: 1772366400000, Chat: 3, Number: 4}, Limit: 50}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -301,3 +301,6 @@ func (b *Rebuild) remove(ctx context.Context, index string) error {
 	}
 	return nil
 }
+
+// Close implements chat.Rebuild.
+func (b *Rebuild) Close() error { return nil }

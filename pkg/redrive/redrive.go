@@ -1,75 +1,62 @@
-// Package redrive deals with dead letters again: it stores creates, and brings
-// the newest version of messages whose changes were never indexed into the
-// index. It knows no engine.
+// Package redrive processes dead letters again: it stores creates, and indexes
+// the newest version of messages whose changes were not indexed. It knows no
+// engine.
 //
-// Both are safe to repeat, so a letter is deleted only afterwards. A change is
-// never replayed as it was, only its message as it is now: there may have been
-// later ones.
+// Both are safe to repeat, so that a dead letter is deleted only afterwards. A
+// change is never indexed as it was, only its message as it is now: there may
+// have been later changes.
 package redrive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"chatapi/pkg/chat"
-	"chatapi/pkg/indexer"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
-// Handler deals with letters of one kind.
+// Handler processes dead letters of one source.
 type Handler interface {
-	// Redrive deals with what a letter is about. Again is no change. An error
-	// that wraps chat.ErrChangesGone says that the letter alone no longer tells
-	// what is missing.
+	// Redrive does what could not be done before. Redriving again is safe. An
+	// error that wraps chat.ErrChangesGone says that the dead letter no longer
+	// tells which messages are missing.
 	Redrive(ctx context.Context, letter chat.DeadLetter) error
-	// Describe says in a few words what a letter is about, without what anybody
-	// wrote and without an app's token.
+	// Describe says in a few words what a dead letter is about, without bodies
+	// of messages and without an app's token.
 	Describe(letter chat.DeadLetter) string
 }
 
-// Creates stores dead creates.
+// Creates implements Handler for creates that were not stored.
 type Creates struct {
 	Store chat.Store
 }
 
-// Redrive implements Handler: it stores the create of a letter.
+// Redrive stores the create.
 func (c Creates) Redrive(ctx context.Context, letter chat.DeadLetter) error {
 	create, err := chat.DecodeCreate([]byte(letter.Body))
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case create.Chat != nil:
-		return c.Store.StoreChats(ctx, create.AppToken(), []chat.Chat{*create.Chat})
-	default:
-		return c.Store.StoreMessages(ctx, create.Message.ChatID(), []chat.Message{*create.Message})
 	}
+	return create.Store(ctx, c.Store)
 }
 
 // Describe implements Handler.
 func (c Creates) Describe(letter chat.DeadLetter) string {
 	create, err := chat.DecodeCreate([]byte(letter.Body))
-	switch {
-	case err != nil:
-		return "no create: " + err.Error()
-	case create.Chat != nil:
-		return fmt.Sprintf("chat %d", create.Chat.Number)
-	default:
-		return fmt.Sprintf("message %d of chat %d", create.Message.Number, create.Message.ChatNumber)
+	if err != nil {
+		return "not a create: " + err.Error()
 	}
+	return create.String()
 }
 
-// Changes indexes the messages of dead changes.
+// Changes implements Handler for changes that were not indexed.
 type Changes struct {
-	Store  chat.Store
-	Index  chat.Index
-	Stream chat.BatchStream // for the letters of Lambda; nil where there are none
+	Store   chat.Store
+	Index   chat.Index
+	Batches chat.BatchStream // for dead letters of Lambda; nil if there are none
 }
 
-// Redrive implements Handler: it indexes the messages of a letter as they are
-// stored now.
+// Redrive indexes the messages of a dead letter as they are stored now.
 func (c Changes) Redrive(ctx context.Context, letter chat.DeadLetter) error {
 	changed, err := c.changed(ctx, letter)
 	if err != nil {
@@ -88,83 +75,41 @@ func (c Changes) Redrive(ctx context.Context, letter chat.DeadLetter) error {
 // Describe implements Handler.
 func (c Changes) Describe(letter chat.DeadLetter) string {
 	l, err := decode(letter.Body)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err.Error()
-	case l.Batch.Size > 0:
-		return fmt.Sprintf("%d changes up to %s (%s)", l.Batch.Size, l.Batch.LastArrival, l.Context.Condition)
-	default:
-		m, err := indexer.Changed(l.DynamoDBEventRecord)
-		if err != nil {
-			return err.Error()
-		}
-		return fmt.Sprintf("message %d of chat %d", m.Number, m.ChatNumber)
 	}
-}
-
-// letter is either a record, which the indexer sent, or the record of an
-// invocation, with which Lambda gave up a batch. The latter only points to the
-// batch.
-//
-// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-type letter struct {
-	events.DynamoDBEventRecord
-	Context struct {
-		Condition string `json:"condition"`
-	} `json:"requestContext"`
-	Batch struct {
-		Shard       string `json:"shardId"`
-		First       string `json:"startSequenceNumber"`
-		Last        string `json:"endSequenceNumber"`
-		LastArrival string `json:"approximateArrivalOfLastRecord"`
-		Size        int    `json:"batchSize"`
-		Stream      string `json:"streamArn"`
-	} `json:"DDBStreamBatchInfo"`
-}
-
-// decode reads a letter. One that was cut to the size that SQS takes cannot be
-// read any more.
-func decode(body string) (l letter, err error) {
-	if err := json.Unmarshal([]byte(body), &l); err != nil {
-		return letter{}, fmt.Errorf("no record of a stream: %w", err)
+	if l.batch.Size > 0 {
+		return fmt.Sprintf("%d changes up to %s (%s)", l.batch.Size, l.batch.LastArrival, l.condition)
 	}
-	return l, nil
+	return chat.MessageName(l.message.ChatNumber, l.message.Number)
 }
 
-// changed returns the messages that a letter is about: of those that are
-// removed their tombstones, of the others at least their keys.
-func (c Changes) changed(ctx context.Context, dead chat.DeadLetter) ([]chat.Message, error) {
-	l, err := decode(dead.Body)
+// changed returns the messages that a dead letter is about: tombstones of those
+// whose rows were removed, and at least the keys of the others.
+func (c Changes) changed(ctx context.Context, letter chat.DeadLetter) ([]chat.Message, error) {
+	l, err := decode(letter.Body)
 	if err != nil {
 		return nil, err
 	}
-	if l.Batch.Size == 0 {
-		m, err := indexer.Changed(l.DynamoDBEventRecord)
-		return []chat.Message{m}, err
+	if l.batch.Size == 0 {
+		return []chat.Message{l.message}, nil
 	}
-	if c.Stream == nil {
+	if c.Batches == nil {
 		return nil, errors.New("there is no stream to read the batch from")
 	}
-	changes, err := c.Stream.ReadBatch(ctx, chat.StreamBatch{Stream: l.Batch.Stream, Shard: l.Batch.Shard, First: l.Batch.First, Last: l.Batch.Last})
+	changes, err := c.Batches.ReadBatch(ctx, l.batch.StreamBatch)
 	if err != nil {
 		return nil, err
 	}
 	messages := make([]chat.Message, len(changes))
 	for i, change := range changes {
-		messages[i] = ofChange(change)
+		messages[i], _ = change.Message() // of a row that is not a message, the key
 	}
 	return messages, nil
 }
 
-func ofChange(c chat.Change) chat.Message {
-	if c.New != nil {
-		return *c.New
-	}
-	return c.Old.Tombstone(c.At)
-}
-
-// newest returns a message as it is stored now. One that is not is as good as
-// deleted where the change says so.
+// newest returns a message as it is stored now. A message without a row is
+// deleted if the change says so.
 func (c Changes) newest(ctx context.Context, changed chat.Message) (chat.Message, error) {
 	m, err := c.Store.Message(ctx, changed.ChatID(), changed.Number)
 	notStored := errors.Is(err, chat.ErrNotStoredYet) || errors.Is(err, chat.ErrMessageNotFound) ||
@@ -173,7 +118,7 @@ func (c Changes) newest(ctx context.Context, changed chat.Message) (chat.Message
 	case notStored && changed.Deleted():
 		return changed, nil
 	case err != nil:
-		return chat.Message{}, fmt.Errorf("read message %d of chat %d: %w", changed.Number, changed.ChatNumber, err)
+		return chat.Message{}, fmt.Errorf("read %s: %w", chat.MessageName(changed.ChatNumber, changed.Number), err)
 	default:
 		return m, nil
 	}

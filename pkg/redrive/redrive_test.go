@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 	"chatapi/pkg/embedded"
-	"chatapi/pkg/indexer"
 	"chatapi/pkg/redrive"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -39,7 +41,7 @@ func newService(t *testing.T) service {
 		t.Fatal(err)
 	}
 	id := chat.ChatID{AppToken: app.Token, Number: 1}
-	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.OpenChat(t.Context(), id)); err != nil {
+	if err := errors.Join(b.Store.CreateApp(t.Context(), app), b.Store.CreateCounter(t.Context(), id)); err != nil {
 		t.Fatal(err)
 	}
 	return service{b, id}
@@ -75,6 +77,36 @@ func create(t *testing.T, c chat.Create) string {
 	return string(text)
 }
 
+func change(t *testing.T, c chat.Change) string {
+	t.Helper()
+	data, err := chat.EncodeChange(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// image returns a message as the stream of the Messages table carries it.
+func image(t *testing.T, m chat.Message) (image map[string]events.DynamoDBAttributeValue) {
+	t.Helper()
+	item, err := attributevalue.MarshalMap(layout.NewMessage(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image = map[string]events.DynamoDBAttributeValue{}
+	for name, value := range item {
+		switch value := value.(type) {
+		case *types.AttributeValueMemberS:
+			image[name] = events.NewStringAttribute(value.Value)
+		case *types.AttributeValueMemberN:
+			image[name] = events.NewNumberAttribute(value.Value)
+		default:
+			t.Fatalf("attribute %s is a %T", name, value)
+		}
+	}
+	return image
+}
+
 func TestRedriveCreates(t *testing.T) {
 	s := newService(t)
 	m := s.message(1)
@@ -89,8 +121,8 @@ func TestRedriveCreates(t *testing.T) {
 		{"a message", create(t, chat.Create{Message: &m}), "message 1 of chat 1", true},
 		{"a message again", create(t, chat.Create{Message: &m}), "message 1 of chat 1", true},
 		{"a chat", create(t, chat.Create{Chat: &c}), "chat 1", true},
-		{"no create", "hello", "no create: decode create", false},
-		{"what could not be stored", body(t, chat.Create{Message: &unknown}), "no create: decode create: body", false},
+		{"no create", "hello", "not a create: decode create", false},
+		{"what could not be stored", body(t, chat.Create{Message: &unknown}), "not a create: decode create: body", false},
 	} {
 		letter := chat.DeadLetter{Body: tt.body}
 		if err := creates.Redrive(t.Context(), letter); (err == nil) != tt.ok {
@@ -150,7 +182,7 @@ func TestRedriveChanges(t *testing.T) {
 	}
 	removed := s.message(9)
 	record := func(m chat.Message) events.DynamoDBEventRecord {
-		image := indexer.Image(m)
+		image := image(t, m)
 		return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
 			Keys: map[string]events.DynamoDBAttributeValue{"chat": image["chat"], "message_number": image["message_number"]}, NewImage: image,
 		}}
@@ -176,12 +208,15 @@ func TestRedriveChanges(t *testing.T) {
 		{"a batch", fmt.Sprintf(invocation, "there"), "4 changes up to 2026-03-14T15:09:27Z (RetryAttemptsExhausted)",
 			map[int64]chat.Indexed{1: {Version: 2}, 2: {Version: 2, Deleted: true}, 9: {Version: 2, Deleted: true}}, nil},
 		{"a batch that the stream has forgotten", fmt.Sprintf(invocation, "gone"), "4 changes", nil, chat.ErrChangesGone},
-		{"a record that was cut", body(t, record(edited))[:40], "no record of a stream", nil, nil},
-		{"something else", `{"hello":"you"}`, "decode key of a message", nil, nil},
+		{"a record that was cut", body(t, record(edited))[:40], "not a change", nil, nil},
+		{"a change of one machine", change(t, chat.Change{Sequence: 7, At: at, New: &edited}), "message 1 of chat 1", map[int64]chat.Indexed{1: {Version: 2}}, nil},
+		{"a change of one machine that removed a row", change(t, chat.Change{At: at, Old: &removed}), "message 9 of chat 1",
+			map[int64]chat.Indexed{9: {Version: 2, Deleted: true}}, nil},
+		{"something else", `{"hello":"you"}`, "not a change", nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			index := newService(t).Index // empty
-			changes := redrive.Changes{Store: s.Store, Index: index, Stream: stream}
+			changes := redrive.Changes{Store: s.Store, Index: index, Batches: stream}
 			letter := chat.DeadLetter{Body: tt.body}
 			if about := changes.Describe(letter); !strings.HasPrefix(about, tt.about) || strings.Contains(about, s.id.AppToken) {
 				t.Errorf("about %q, want %q", about, tt.about)
@@ -224,15 +259,15 @@ func TestRun(t *testing.T) {
 			s := newService(t)
 			for n := range int64(6) {
 				m := s.store(t, s.message(n+1))
-				text := body(t, events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{NewImage: indexer.Image(m)}})
+				text := body(t, events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{NewImage: image(t, m)}})
 				if n == 2 {
 					text = poison
 				}
-				if err := s.DeadLetters.Send(t.Context(), "for a test", []byte(text)); err != nil {
+				if err := s.ChangeDeadLetters.Send(t.Context(), "for a test", []byte(text)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			letters := s.DeadLetters.Letters(embedded.SourceStream)
+			letters := s.ChangeDeadLetters
 			reported := 0
 			tt.options.Report = func(letter chat.DeadLetter, err error) {
 				if reported++; (err != nil) != (letter.ID == "3" && !tt.options.DryRun) {
@@ -243,7 +278,7 @@ func TestRun(t *testing.T) {
 			if err != nil || result != tt.want || reported != tt.want.Redriven+tt.want.Failed {
 				t.Errorf("result %+v, %d reported, error %v, want %+v", result, reported, err, tt.want)
 			}
-			left, err := letters.Take(t.Context(), 100)
+			left, err := letters.Receive(t.Context(), 100)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,8 +8,8 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// atOnce is how many letters are taken at a time.
-const atOnce = 10
+// batchSize is how many dead letters are received at a time.
+const batchSize = 10
 
 // Options are the settings of a run.
 type Options struct {
@@ -59,11 +59,11 @@ func Each(ctx context.Context, letters chat.DeadLetters, ids []string, limit int
 		limit = min(limit, len(ids))
 	}
 	for done := 0; done < limit; {
-		most := atOnce
+		size := batchSize
 		if len(ids) == 0 {
-			most = min(atOnce, limit-done)
+			size = min(batchSize, limit-done)
 		}
-		some, err := letters.Take(ctx, most)
+		some, err := letters.Receive(ctx, size)
 		if err != nil || len(some) == 0 {
 			return err
 		}

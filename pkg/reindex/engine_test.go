@@ -326,12 +326,12 @@ func newLiveChat(id chat.ChatID, store chat.Store, index chat.VersionIndex) *liv
 }
 
 func (c *liveChat) create(ctx context.Context, n int) error {
-	if err := c.store.OpenChat(ctx, c.id); err != nil {
+	if err := c.store.CreateCounter(ctx, c.id); err != nil {
 		return err
 	}
 	var messages []chat.Message
 	for range n {
-		number, err := c.store.TakeMessageNumber(ctx, c.id)
+		number, err := c.store.AllocateMessageNumber(ctx, c.id)
 		if err != nil {
 			return err
 		}
@@ -396,7 +396,7 @@ func (c *liveChat) note(in map[int64]bool, number int64) {
 }
 
 func (c *liveChat) find(ctx context.Context) (map[int64]bool, error) {
-	answer, err := c.index.Search(ctx, chat.Search{Chat: c.id, Query: c.query, Limit: chat.MaxPage})
+	answer, err := c.index.Search(ctx, chat.Search{Within: c.id.Parent(), Query: c.query, Limit: chat.MaxPage})
 	if err != nil {
 		return nil, err
 	}

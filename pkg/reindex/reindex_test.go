@@ -42,7 +42,7 @@ func folder(t *testing.T, n int) (dir string, id chat.ChatID, want map[int64]int
 		want[m.Number] = 1
 	}
 	ctx, body := t.Context(), "edited"
-	err = errors.Join(b.Store.OpenChat(ctx, id), b.Store.StoreMessages(ctx, id, messages), b.Store.DeleteMessage(ctx, id, 2, at, nil))
+	err = errors.Join(b.Store.CreateCounter(ctx, id), b.Store.StoreMessages(ctx, id, messages), b.Store.DeleteMessage(ctx, id, 2, at, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,6 +207,8 @@ func (b *balky) CatchUp(context.Context) (int, error) {
 	}
 	return 1, nil
 }
+func (b *balky) Abandon(context.Context) error { return nil }
+func (b *balky) Close() error                  { return nil }
 func (b *balky) Switch(context.Context) error {
 	if b.fails() {
 		return fmt.Errorf("%w: switch", chat.ErrUnavailable)

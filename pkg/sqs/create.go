@@ -3,7 +3,10 @@ package sqs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path"
 	"strconv"
 	"time"
 
@@ -14,40 +17,80 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// URLs are the URLs of the two queues that CreateQueues creates.
+// URLs are the URLs of a service's queues.
 type URLs struct {
-	Creates     string
-	DeadLetters string // where creates go after chat.MaxReceives deliveries
+	Creates           string
+	CreateDeadLetters string // creates that were not stored
+	ChangeDeadLetters string // changes that were not indexed
 }
 
-// CreateQueues creates the queue name and its dead letters, for emulators and
-// tests; queues that are there already get the same settings. The visibility
-// timeout is in whole seconds. On AWS the stack's template creates the queues.
-func CreateQueues(ctx context.Context, cfg aws.Config, name string, visibility time.Duration) (URLs, error) {
+// The environment variables that hold the URLs.
+const (
+	CreatesVariable           = "CREATES_QUEUE_URL"
+	CreateDeadLettersVariable = "CREATES_DEAD_LETTERS_URL"
+	ChangeDeadLettersVariable = "STREAM_DEAD_LETTERS_URL"
+)
+
+// URLsFromEnv returns the URLs in the environment. The error names every
+// variable that is missing.
+func URLsFromEnv() (URLs, error) {
+	creates, noCreates := urlFromEnv(CreatesVariable)
+	createDeadLetters, noCreateDeadLetters := urlFromEnv(CreateDeadLettersVariable)
+	changeDeadLetters, noChangeDeadLetters := urlFromEnv(ChangeDeadLettersVariable)
+	return URLs{creates, createDeadLetters, changeDeadLetters},
+		errors.Join(noCreates, noCreateDeadLetters, noChangeDeadLetters)
+}
+
+func urlFromEnv(name string) (string, error) {
+	if url := os.Getenv(name); url != "" {
+		return url, nil
+	}
+	return "", fmt.Errorf("the environment variable %s must hold the URL of an SQS queue", name)
+}
+
+// CreateQueues creates the queues, named by the ends of the URLs, for emulators
+// and tests; existing queues get the same settings. It returns their URLs. The
+// visibility timeout of the creates is in whole seconds. On AWS the stack's
+// template creates the queues.
+func CreateQueues(ctx context.Context, cfg aws.Config, names URLs, visibility time.Duration) (URLs, error) {
 	client := sqs.NewFromConfig(cfg)
-	dead, err := create(ctx, client, name+"-dead-letters")
-	if err != nil {
-		return URLs{}, err
+	var urls URLs
+	for _, q := range []struct {
+		name string
+		url  *string
+	}{
+		{names.CreateDeadLetters, &urls.CreateDeadLetters},
+		{names.ChangeDeadLetters, &urls.ChangeDeadLetters},
+		{names.Creates, &urls.Creates},
+	} {
+		var err error
+		if *q.url, err = create(ctx, client, path.Base(q.name)); err != nil {
+			return URLs{}, err
+		}
 	}
-	creates, err := create(ctx, client, name)
-	if err != nil {
-		return URLs{}, err
-	}
-	redrive, err := redrivePolicy(ctx, client, dead)
+	redrive, err := redrivePolicy(ctx, client, urls.CreateDeadLetters)
 	if err != nil {
 		return URLs{}, err
 	}
 	_, err = client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
-		QueueUrl: &creates,
+		QueueUrl: &urls.Creates,
 		Attributes: map[string]string{
 			string(types.QueueAttributeNameVisibilityTimeout): strconv.Itoa(int(visibility / time.Second)),
 			string(types.QueueAttributeNameRedrivePolicy):     redrive,
 		},
 	})
 	if err != nil {
-		return URLs{}, failure("set up queue "+name, err)
+		return URLs{}, failure("set up queue "+names.Creates, err)
 	}
-	return URLs{Creates: creates, DeadLetters: dead}, nil
+	return urls, nil
+}
+
+// NamesWithPrefix returns names of queues that begin with a prefix.
+func NamesWithPrefix(prefix string) URLs {
+	return URLs{
+		Creates: prefix + "-creates", CreateDeadLetters: prefix + "-creates-dead-letters",
+		ChangeDeadLetters: prefix + "-stream-dead-letters",
+	}
 }
 
 func create(ctx context.Context, client *sqs.Client, name string) (url string, err error) {

@@ -36,11 +36,11 @@ func engine(t *testing.T) aws.Config {
 // newQueues creates queues that no other test has.
 func newQueues(t *testing.T, cfg aws.Config) sqs.URLs {
 	t.Helper()
-	name := fmt.Sprintf("creates-%d", time.Now().UnixNano())
+	name := fmt.Sprintf("test-%d", time.Now().UnixNano())
 	var urls sqs.URLs
 	for range 2 { // again is no change
 		var err error
-		if urls, err = sqs.CreateQueues(t.Context(), cfg, name, chattest.Visibility); err != nil {
+		if urls, err = sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), chattest.Visibility); err != nil {
 			t.Fatalf("create queues: %v", err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestQueueOnElasticMQ(t *testing.T) {
 				return err
 			},
 			DeadLetters: func(ctx context.Context) (bodies []string, err error) {
-				letters, err := sqs.New(cfg, urls.DeadLetters).Receive(ctx, 10)
+				letters, err := sqs.New(cfg, urls.CreateDeadLetters).Receive(ctx, 10)
 				for _, letter := range letters {
 					bodies = append(bodies, letter.Body)
 				}
@@ -105,7 +105,7 @@ func TestSendAnyBody(t *testing.T) {
 
 func TestDeadLetters(t *testing.T) {
 	cfg := engine(t)
-	client, url := awssqs.NewFromConfig(cfg), newQueues(t, cfg).DeadLetters
+	client, url := awssqs.NewFromConfig(cfg), newQueues(t, cfg).CreateDeadLetters
 	letters := sqs.NewDeadLetters(cfg, url)
 	long := strings.Repeat("é", 1<<20)
 	for _, c := range []struct {

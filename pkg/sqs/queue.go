@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -26,10 +25,10 @@ const (
 	// waitFor is how long a Receive waits for a first delivery. Long polling
 	// asks all of SQS's servers; SQS waits 20 s at most.
 	waitFor = 2 * time.Second
-	// mostAtOnce is how many messages SQS receives or deletes in one call.
+	// maxBatch is how many messages SQS receives or deletes in one call.
 	//
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-	mostAtOnce = 10
+	maxBatch = 10
 )
 
 // Queue is a standard queue of creates. It is safe for concurrent use.
@@ -50,18 +49,11 @@ func New(cfg aws.Config, queueURL string) *Queue {
 
 // FromEnv returns the queue whose URL is in CREATES_QUEUE_URL.
 func FromEnv(cfg aws.Config) (*Queue, error) {
-	url, err := urlFromEnv("CREATES_QUEUE_URL")
+	url, err := urlFromEnv(CreatesVariable)
 	if err != nil {
 		return nil, err
 	}
 	return New(cfg, url), nil
-}
-
-func urlFromEnv(name string) (string, error) {
-	if url := os.Getenv(name); url != "" {
-		return url, nil
-	}
-	return "", fmt.Errorf("the environment variable %s must hold the URL of an SQS queue", name)
 }
 
 // Send implements chat.Queue. It returns within 2 seconds. The create's app is
@@ -79,7 +71,7 @@ func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:       &q.url,
 		MessageBody:    aws.String(escape(body)),
-		MessageGroupId: aws.String(create.AppToken()),
+		MessageGroupId: aws.String(create.Parent().AppToken),
 	})
 	if err != nil {
 		return fmt.Errorf("send create: %w: %w", chat.ErrUnavailable, err)
@@ -99,10 +91,10 @@ func escape(body []byte) string {
 
 // Receive implements chat.Receiver. It returns at most 10 deliveries, all that
 // SQS gives in one call, and waits up to 2 seconds for the first.
-func (q *Queue) Receive(ctx context.Context, most int) ([]chat.Delivery, error) {
+func (q *Queue) Receive(ctx context.Context, limit int) ([]chat.Delivery, error) {
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            &q.url,
-		MaxNumberOfMessages: int32(min(most, mostAtOnce)),
+		MaxNumberOfMessages: int32(min(limit, maxBatch)),
 		WaitTimeSeconds:     int32(waitFor / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameApproximateReceiveCount,
@@ -143,7 +135,7 @@ func delivery(m types.Message) (chat.Delivery, error) {
 // returns the errors of those that were not deleted.
 func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
 	var failures []error
-	for some := range slices.Chunk(deliveries, mostAtOnce) {
+	for some := range slices.Chunk(deliveries, maxBatch) {
 		failures = append(failures, q.deleteBatch(ctx, some))
 	}
 	return errors.Join(failures...)

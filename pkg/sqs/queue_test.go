@@ -137,7 +137,8 @@ func TestFromEnv(t *testing.T) {
 		make func() error
 	}{
 		{"CREATES_QUEUE_URL", func() error { _, err := sqs.FromEnv(aws.Config{}); return err }},
-		{"STREAM_DEAD_LETTERS_URL", func() error { _, err := sqs.DeadLettersFromEnv(aws.Config{}); return err }},
+		{"CREATES_DEAD_LETTERS_URL", func() error { _, err := sqs.CreateDeadLettersFromEnv(aws.Config{}); return err }},
+		{"STREAM_DEAD_LETTERS_URL", func() error { _, err := sqs.ChangeDeadLettersFromEnv(aws.Config{}); return err }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv(c.name, url)

@@ -10,15 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"chatapi/pkg/api"
+	"chatapi/pkg/awsbackend"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
-	"chatapi/pkg/local"
 	"chatapi/pkg/opensearch"
 	"chatapi/pkg/sqs"
 	"chatapi/pkg/verify"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 )
@@ -32,32 +30,29 @@ func TestVerifyLiveEngines(t *testing.T) {
 		}
 		return os.Getenv(variable)
 	}
-	load := func(endpoint string) aws.Config {
-		cfg, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(endpoint), config.WithLogger(logging.Nop{}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cfg
-	}
-	rows, queues, search := load(endpoint("CHATAPI_TEST_DYNAMODB")), load(endpoint("CHATAPI_TEST_SQS")), endpoint("CHATAPI_TEST_OPENSEARCH")
-	name := "verify-" + strings.ToLower(rand.Text())
-	tables := dynamo.Tables{Apps: name + "-a", Chats: name + "-c", Messages: name + "-m", Counters: name + "-n", Readers: name + "-r", Idempotency: name + "-i"}
-	store := dynamo.New(rows, tables)
-	index, err := opensearch.New(aws.Config{}, opensearch.Config{Endpoint: search, Index: name})
+	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint("CHATAPI_TEST_DYNAMODB"))
+	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", endpoint("CHATAPI_TEST_DYNAMODB"))
+	t.Setenv("AWS_ENDPOINT_URL_SQS", endpoint("CHATAPI_TEST_SQS"))
+	search := endpoint("CHATAPI_TEST_OPENSEARCH")
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	creates, noCreates := sqs.CreateQueues(t.Context(), queues, name+"-creates", verify.DefaultGrace)
-	letters, noLetters := sqs.CreateQueues(t.Context(), queues, name+"-stream", verify.DefaultGrace)
-	if err := errors.Join(noCreates, noLetters, store.CreateTables(t.Context()), index.Setup(t.Context())); err != nil {
+	name := "verify-" + strings.ToLower(rand.Text())
+	tables := dynamo.Tables{
+		Apps: name + "-a", Chats: name + "-c", Messages: name + "-m", Counters: name + "-n",
+		Readers: name + "-r", Idempotency: name + "-i",
+	}
+	queues, noQueues := sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), verify.DefaultGrace)
+	store := dynamo.New(cfg, tables)
+	backend := awsbackend.Config{Tables: tables, Queues: queues, Search: opensearch.Config{Endpoint: search, Index: name}}
+	index, noIndex := opensearch.New(cfg, backend.Search)
+	ports, noPorts := awsbackend.New(cfg, backend)
+	if err := errors.Join(noQueues, noIndex, noPorts, store.CreateTables(t.Context()), index.Setup(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeIndex(t, search, name) })
-	queue := sqs.New(queues, creates.Creates)
-	verifyLive(t, store, index, local.Backend{
-		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
-		Receiver: local.Prefetch(queue, 10), Stream: dynamo.NewStream(rows, tables), DeadLetters: sqs.NewDeadLetters(queues, letters.Creates),
-	}, openChats(t, store), verify.DefaultGrace)
+	verifyLive(t, ports, openChats(t, store), verify.DefaultGrace)
 }
 
 // openChats stores an app with two chats.
@@ -71,12 +66,12 @@ func openChats(t *testing.T, store *dynamo.Store) (ids []chat.ChatID) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		n, err := store.TakeChatNumber(t.Context(), app.Token)
+		n, err := store.AllocateChatNumber(t.Context(), app.Token)
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := chat.ChatID{AppToken: app.Token, Number: n}
-		err = errors.Join(store.OpenChat(t.Context(), id),
+		err = errors.Join(store.CreateCounter(t.Context(), id),
 			store.StoreChats(t.Context(), app.Token, []chat.Chat{{AppToken: app.Token, Number: n, Version: 1, CreatedAt: at, UpdatedAt: at}}))
 		if err != nil {
 			t.Fatal(err)

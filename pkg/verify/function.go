@@ -19,8 +19,7 @@ const (
 // Function is what Lambda invokes. Each invocation verifies until its time is
 // nearly over; the next one goes on from the cursor in its answer.
 type Function struct {
-	Store Store
-	Index chat.VersionIndex
+	Ports chat.Ports // Store, Auditor and Index
 	Log   *slog.Logger
 }
 
@@ -50,7 +49,7 @@ func (f Function) Handle(ctx context.Context, event Event) (Answer, error) {
 		options.StopAt = deadline.Add(-reserve - DefaultGrace)
 	}
 	var err error
-	answer.Result, err = New(f.Store, f.Index, options).Run(ctx)
+	answer.Result, err = New(f.Ports, options).Run(ctx)
 	level := slog.LevelInfo
 	switch {
 	case answer.Differences > 0:

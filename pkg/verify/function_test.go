@@ -16,7 +16,7 @@ func TestFunction(t *testing.T) {
 	s := newService(t)
 	s.store(s.message(s.id(1), s.take(s.id(1))))
 	var log bytes.Buffer
-	f := verify.Function{Store: s.Store, Index: s.Index, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	f := verify.Function{Ports: s.Ports, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	short, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	answer, err := f.Handle(short, verify.Event{Repair: true})

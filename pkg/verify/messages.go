@@ -68,7 +68,7 @@ func (v *Verifier) compare(ctx context.Context, id chat.ChatID, first, last int6
 			if end = last; len(rows) > 0 {
 				end = rows[0].Number - 1
 			}
-			v.suspectGap(id, first, end)
+			v.suspectGap(id.Parent(), first, end)
 			first = end + 1
 			continue
 		}
@@ -90,10 +90,10 @@ func (v *Verifier) look(id chat.ChatID, first, last int64, rows []chat.Message, 
 	}
 	for n := first; n <= last; n++ {
 		if stored[n] == 0 {
-			v.suspectGap(id, n, n)
+			v.suspectGap(id.Parent(), n, n)
 		}
 		if stored[n] != held[n].Version && !(stored[n] == 0 && held[n].Deleted) {
-			v.suspect(suspect{id: id, first: n, last: n, version: stored[n]})
+			v.suspect(suspect{parent: id.Parent(), first: n, last: n, version: stored[n]})
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // suspect is what is to be looked at again: numbers without a row, or one
 // message that the index holds in another version.
 type suspect struct {
-	id          chat.ChatID // with number 0, a gap is one of the app's chats
+	parent      chat.Parent // an app if its chats have the gap
 	first, last int64
 	gap         bool
 	version     int64 // of the row when it was seen, 0 where there was none
@@ -24,18 +24,18 @@ func (v *Verifier) suspect(s suspect) {
 }
 
 // suspectGap adds to the gap before where it goes on.
-func (v *Verifier) suspectGap(id chat.ChatID, first, last int64) {
+func (v *Verifier) suspectGap(parent chat.Parent, first, last int64) {
 	for i := len(v.suspects) - 1; i >= 0; i-- {
 		s := &v.suspects[i]
-		if s.gap && s.id == id && s.last+1 == first {
+		if s.gap && s.parent == parent && s.last+1 == first {
 			s.last, s.seen = last, time.Now()
 			return
 		}
-		if s.id.AppToken != id.AppToken || (id.Number != 0 && s.gap) {
+		if s.parent.AppToken != parent.AppToken || (!parent.IsApp() && s.gap) {
 			break
 		}
 	}
-	v.suspect(suspect{id: id, first: first, last: last, gap: true})
+	v.suspect(suspect{parent: parent, first: first, last: last, gap: true})
 }
 
 // settleMany looks again once there are many suspects, which bounds the memory
@@ -80,7 +80,7 @@ func together(suspects []suspect) []suspect {
 		return suspects[:1]
 	}
 	n := 1
-	for n < len(suspects) && !suspects[n].gap && suspects[n].id == first.id && suspects[n].last-first.first < chat.MaxVersions {
+	for n < len(suspects) && !suspects[n].gap && suspects[n].parent == first.parent && suspects[n].last-first.first < chat.MaxVersions {
 		n++
 	}
 	return suspects[:n]
@@ -88,7 +88,7 @@ func together(suspects []suspect) []suspect {
 
 func (v *Verifier) again(ctx context.Context, group []suspect) error {
 	switch first := group[0]; {
-	case first.gap && first.id.Number == 0:
+	case first.gap && first.parent.IsApp():
 		return v.gapAgain(ctx, first, v.chatNumbers)
 	case first.gap:
 		return v.gapAgain(ctx, first, v.messageNumbers)
@@ -98,32 +98,32 @@ func (v *Verifier) again(ctx context.Context, group []suspect) error {
 }
 
 // gapAgain tells which numbers of a gap are still not stored.
-func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context.Context, chat.ChatID, chat.Page) ([]int64, bool, error)) error {
+func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context.Context, chat.Parent, chat.Page) ([]int64, bool, error)) error {
 	next := s.first
 	for page := (chat.Page{After: s.first - 1, Before: s.last + 1, Limit: pageSize}); ; {
-		stored, more, err := numbers(ctx, s.id, page)
+		stored, more, err := numbers(ctx, s.parent, page)
 		if err != nil {
 			return err
 		}
 		for _, n := range stored {
-			v.tellGap(s.id, next, n-1)
+			v.tellGap(s.parent, next, n-1)
 			next, page.After = n+1, n
 		}
 		if !more {
-			v.tellGap(s.id, next, s.last)
+			v.tellGap(s.parent, next, s.last)
 			return nil
 		}
 	}
 }
 
-func (v *Verifier) tellGap(id chat.ChatID, first, last int64) {
+func (v *Verifier) tellGap(parent chat.Parent, first, last int64) {
 	if first <= last {
-		v.tell(Difference{Kind: Gap, AppToken: id.AppToken, Chat: id.Number, First: first, Last: last})
+		v.tell(Difference{Kind: Gap, AppToken: parent.AppToken, Chat: parent.ChatNumber, First: first, Last: last})
 	}
 }
 
-func (v *Verifier) chatNumbers(ctx context.Context, id chat.ChatID, page chat.Page) (numbers []int64, more bool, err error) {
-	chats, more, err := v.store.Chats(ctx, id.AppToken, page)
+func (v *Verifier) chatNumbers(ctx context.Context, app chat.Parent, page chat.Page) (numbers []int64, more bool, err error) {
+	chats, more, err := v.store.Chats(ctx, app.AppToken, page)
 	if errors.Is(err, chat.ErrAppNotFound) {
 		err = nil
 	}
@@ -133,8 +133,8 @@ func (v *Verifier) chatNumbers(ctx context.Context, id chat.ChatID, page chat.Pa
 	return numbers, more, err
 }
 
-func (v *Verifier) messageNumbers(ctx context.Context, id chat.ChatID, page chat.Page) (numbers []int64, more bool, err error) {
-	rows, more, err := v.rows(ctx, id, page)
+func (v *Verifier) messageNumbers(ctx context.Context, parent chat.Parent, page chat.Page) (numbers []int64, more bool, err error) {
+	rows, more, err := v.rows(ctx, parent.ChatID(), page)
 	for _, m := range rows {
 		numbers = append(numbers, m.Number)
 	}
@@ -144,7 +144,7 @@ func (v *Verifier) messageNumbers(ctx context.Context, id chat.ChatID, page chat
 // messagesAgain looks at messages again: at the index first, so that what it
 // holds by then is in the rows, unless it is wrong.
 func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
-	id, first, last := group[0].id, group[0].first, group[len(group)-1].last
+	id, first, last := group[0].parent.ChatID(), group[0].first, group[len(group)-1].last
 	held, err := v.versions(ctx, id, first, last)
 	if err != nil {
 		return err
@@ -169,13 +169,13 @@ func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
 // index. The row has version 0 where there is none, and held is 0 where the
 // index has no version.
 func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held chat.Indexed) error {
-	d := Difference{AppToken: s.id.AppToken, Chat: s.id.Number, First: s.first, Last: s.first, Has: held.Version, Want: row.Version}
+	d := Difference{AppToken: s.parent.AppToken, Chat: s.parent.ChatNumber, First: s.first, Last: s.first, Has: held.Version, Want: row.Version}
 	switch {
 	case row.Version == 0 && held.Deleted:
 		return nil
 	case row.Version == 0 && held.Version > 0:
 		d.Kind = NoRow
-		row = gone(s.id, s.first, held)
+		row = gone(s.parent.ChatID(), s.first, held)
 	case held.Version > row.Version:
 		d.Kind = IndexAhead
 		v.tell(d)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// DefaultGrace is how long what differs is given to arrive: longer than the
+	// DefaultGrace is how long what differs is allocated to arrive: longer than the
 	// writer and the indexer take while nothing is wrong.
 	DefaultGrace = 10 * time.Second
 	// pageSize is how many rows are in memory at a time, and maxSuspects how many
@@ -30,19 +30,13 @@ const (
 	overtime = 30 * time.Second
 )
 
-// Store is the store that is verified.
-type Store interface {
-	chat.Store
-	chat.Auditor
-}
-
 // Kind says what differs.
 type Kind string
 
 // The kinds of differences.
 const (
 	// CounterBehind: a counter is below the highest number that is stored, so
-	// numbers would be given out twice. Repaired by raising it.
+	// numbers would be allocated out twice. Repaired by raising it.
 	CounterBehind Kind = "counter_behind"
 	// ChatCount and MessageCount: a count is not what it counts. Repaired.
 	ChatCount    Kind = "chat_count"
@@ -55,7 +49,7 @@ const (
 	// IndexAhead: the index holds a newer version than is stored, as after a
 	// table was restored from a backup. Only a new index mends it.
 	IndexAhead Kind = "index_ahead"
-	// Gap: numbers that were given out and are not stored. Numbering allows for
+	// Gap: numbers that were allocated out and are not stored. Numbering allows for
 	// them, so they are told and are no difference.
 	Gap Kind = "gap"
 )
@@ -79,7 +73,7 @@ type Result struct {
 	Messages    int64   `json:"messages"`         // tombstones among them
 	Differences int64   `json:"differences"`      // that are left
 	Repaired    int64   `json:"repaired"`         // that are not any more
-	Gaps        int64   `json:"gaps"`             // numbers given out and not stored
+	Gaps        int64   `json:"gaps"`             // numbers allocated out and not stored
 	Unchecked   int64   `json:"unchecked"`        // counts that changed too fast, or were too large, to be counted in time
 	Cursor      *Cursor `json:"cursor,omitempty"` // where the next run goes on; absent where all is verified
 }
@@ -105,22 +99,23 @@ type Options struct {
 
 // Verifier verifies a store and its index.
 type Verifier struct {
-	store    Store
+	store    chat.Store
+	auditor  chat.Auditor
 	index    chat.VersionIndex
 	options  Options
 	result   Result
 	suspects []suspect
 }
 
-// New returns a verifier.
-func New(store Store, index chat.VersionIndex, options Options) *Verifier {
+// New returns a verifier of the store and the index.
+func New(p chat.Ports, options Options) *Verifier {
 	if options.Grace == 0 {
 		options.Grace = DefaultGrace
 	}
 	if options.Found == nil {
 		options.Found = func(Difference) {}
 	}
-	return &Verifier{store: store, index: index, options: options}
+	return &Verifier{store: p.Store, auditor: p.Auditor, index: p.Index, options: options}
 }
 
 // Run verifies, until the end or until it is time to stop: Result.Cursor says
@@ -182,8 +177,8 @@ func after(apps []chat.App, token string) []chat.App {
 // there is time for more.
 func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool, err error) {
 	at.App = token
-	id := chat.ChatID{AppToken: token}
-	given, _, err := v.store.Counter(ctx, id)
+	parent := chat.AppParent(token)
+	allocated, _, err := v.auditor.Counter(ctx, parent)
 	if err != nil {
 		return false, err
 	}
@@ -193,13 +188,13 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 		if err != nil && !errors.Is(err, chat.ErrAppNotFound) { // no chats and no counter
 			return false, err
 		}
-		last := given
+		last := allocated
 		if len(chats) > 0 {
 			page.After = chats[len(chats)-1].Number
 			last = page.After
 		}
 		if !hasMore {
-			last = max(last, given)
+			last = max(last, allocated)
 		}
 		for _, c := range append(chats, chat.Chat{Number: last + 1}) {
 			for ; next <= min(c.Number, last); next++ {
@@ -211,7 +206,7 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 				}
 				stored := next == c.Number
 				if !stored && at.Message == 0 {
-					v.suspectGap(id, next, next)
+					v.suspectGap(parent, next, next)
 				}
 				at.Message, err = v.chat(ctx, chat.ChatID{AppToken: token, Number: next}, at.Message, stored)
 				if err != nil {
@@ -227,10 +222,10 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 		}
 	}
 	v.result.Apps++
-	if err := v.counter(ctx, id, next-1, true); err != nil {
+	if err := v.counter(ctx, parent, next-1, true); err != nil {
 		return false, err
 	}
-	return true, v.count(ctx, ChatCount, id)
+	return true, v.count(ctx, ChatCount, parent)
 }
 
 // stop notes where the next run goes on. There is no time for more.
@@ -246,31 +241,31 @@ func (v *Verifier) late() bool {
 // chat verifies a chat, whether its row is stored or not, from a message on. It
 // returns the message to go on with where there was no time for all, else 0.
 func (v *Verifier) chat(ctx context.Context, id chat.ChatID, first int64, stored bool) (left int64, err error) {
-	given, opened, err := v.store.Counter(ctx, id)
+	allocated, opened, err := v.auditor.Counter(ctx, id.Parent())
 	if err != nil {
 		return 0, err
 	}
-	highest, left, err := v.messages(ctx, id, max(first, 1), given)
+	highest, left, err := v.messages(ctx, id, max(first, 1), allocated)
 	if err != nil || left > 0 || (!stored && !opened && highest == 0) {
 		return left, err
 	}
 	v.result.Chats++
-	if err := v.counter(ctx, id, highest, stored || highest > 0); err != nil {
+	if err := v.counter(ctx, id.Parent(), highest, stored || highest > 0); err != nil {
 		return 0, err
 	}
-	return 0, v.count(ctx, MessageCount, id)
+	return 0, v.count(ctx, MessageCount, id.Parent())
 }
 
 // counter compares a counter with the highest number that is stored. It is
 // read last, since it only grows. Where anything is stored it must be there.
-func (v *Verifier) counter(ctx context.Context, id chat.ChatID, highest int64, needed bool) error {
-	value, found, err := v.store.Counter(ctx, id)
+func (v *Verifier) counter(ctx context.Context, parent chat.Parent, highest int64, needed bool) error {
+	value, found, err := v.auditor.Counter(ctx, parent)
 	if err != nil || (value >= highest && (found || !needed)) {
 		return err
 	}
-	d := Difference{Kind: CounterBehind, AppToken: id.AppToken, Chat: id.Number, Has: value, Want: highest}
+	d := Difference{Kind: CounterBehind, AppToken: parent.AppToken, Chat: parent.ChatNumber, Has: value, Want: highest}
 	if v.options.Repair {
-		if err := v.store.RaiseCounter(ctx, id, highest); err != nil {
+		if err := v.auditor.RaiseCounter(ctx, parent, highest); err != nil {
 			return err
 		}
 		d.Repaired = true
@@ -280,38 +275,38 @@ func (v *Verifier) counter(ctx context.Context, id chat.ChatID, highest int64, n
 }
 
 // count compares a count with what it counts.
-func (v *Verifier) count(ctx context.Context, kind Kind, id chat.ChatID) error {
+func (v *Verifier) count(ctx context.Context, kind Kind, parent chat.Parent) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
 	if !v.options.StopAt.IsZero() {
 		limited, cancel = context.WithDeadline(ctx, v.options.StopAt.Add(overtime))
 	}
 	defer cancel()
-	tally, err := v.tally(limited, id)
+	count, err := v.countRows(limited, parent)
 	if errors.Is(err, chat.ErrUnavailable) && ctx.Err() == nil {
 		v.result.Unchecked++
 		return nil
 	}
-	if err != nil || tally.Right() {
+	if err != nil || count.Exact() {
 		return err
 	}
 	v.tell(Difference{
-		Kind: kind, AppToken: id.AppToken, Chat: id.Number,
-		Has: tally.Kept, Want: tally.Counted, Repaired: v.options.Repair,
+		Kind: kind, AppToken: parent.AppToken, Chat: parent.ChatNumber,
+		Has: count.Stored, Want: count.Actual, Repaired: v.options.Repair,
 	})
 	return nil
 }
 
-// tally counts and, where that is asked for, repairs the count.
-func (v *Verifier) tally(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
-	switch ofApp := id.Number == 0; {
-	case ofApp && v.options.Repair:
-		return v.store.RepairChatCount(ctx, id.AppToken)
-	case ofApp:
-		return v.store.TallyChats(ctx, id.AppToken)
+// countRows counts and, if the options say so, repairs the count.
+func (v *Verifier) countRows(ctx context.Context, parent chat.Parent) (chat.Count, error) {
+	switch {
+	case parent.IsApp() && v.options.Repair:
+		return v.auditor.RepairChatCount(ctx, parent.AppToken)
+	case parent.IsApp():
+		return v.auditor.CountChats(ctx, parent.AppToken)
 	case v.options.Repair:
-		return v.store.RepairMessageCount(ctx, id)
+		return v.auditor.RepairMessageCount(ctx, parent.ChatID())
 	default:
-		return v.store.TallyMessages(ctx, id)
+		return v.auditor.CountMessages(ctx, parent.ChatID())
 	}
 }
 

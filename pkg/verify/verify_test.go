@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -45,7 +44,7 @@ func newService(t *testing.T) *service {
 	s.open()
 	s.must(s.Store.CreateApp(t.Context(), app))
 	for range 2 {
-		n, err := s.Store.TakeChatNumber(t.Context(), app.Token)
+		n, err := s.Store.AllocateChatNumber(t.Context(), app.Token)
 		s.must(err)
 		s.must(s.Store.StoreChats(t.Context(), app.Token, []chat.Chat{{AppToken: app.Token, Number: n, Version: 1, CreatedAt: at, UpdatedAt: at}}))
 		for range 3 {
@@ -108,7 +107,7 @@ func (s *service) id(n int64) chat.ChatID { return chat.ChatID{AppToken: s.app.T
 
 func (s *service) take(id chat.ChatID) int64 {
 	s.t.Helper()
-	n, err := s.Store.TakeMessageNumber(s.t.Context(), id)
+	n, err := s.Store.AllocateMessageNumber(s.t.Context(), id)
 	s.must(err)
 	return n
 }
@@ -148,7 +147,7 @@ func (s *service) numbers(id chat.ChatID) (stored, found []int64) {
 	}
 	query, err := chat.ParseQuery("hello")
 	s.must(err)
-	searched, err := s.Index.Search(s.t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
+	searched, err := s.Index.Search(s.t.Context(), chat.Search{Within: id.Parent(), Query: query, Limit: chat.MaxPage})
 	s.must(err)
 	for _, h := range searched.Hits {
 		found = append(found, h.Message.Number)
@@ -174,7 +173,7 @@ func (s *service) verify(options verify.Options) ([]verify.Difference, verify.Re
 		found = append(found, d)
 	}
 	options.Grace = time.Millisecond
-	result, err := verify.New(s.Store, s.Index, options).Run(s.t.Context())
+	result, err := verify.New(s.Ports, options).Run(s.t.Context())
 	s.must(err)
 	return found, result
 }
@@ -236,16 +235,16 @@ func TestVerify(t *testing.T) {
 			s.take(s.id(1))
 			s.index(s.id(1))
 			for range 2 {
-				_, err := s.Store.TakeChatNumber(t.Context(), s.app.Token)
+				_, err := s.Store.AllocateChatNumber(t.Context(), s.app.Token)
 				s.must(err)
 			}
 		}, []verify.Difference{
 			{Kind: verify.Gap, Chat: 1, First: 4, Last: 6}, {Kind: verify.Gap, Chat: 1, First: 8, Last: 8}, {Kind: verify.Gap, First: 3, Last: 4},
 		}, true},
 		{"messages of a chat that is not stored", func(s *service) {
-			n, err := s.Store.TakeChatNumber(t.Context(), s.app.Token)
+			n, err := s.Store.AllocateChatNumber(t.Context(), s.app.Token)
 			s.must(err)
-			s.must(s.Store.OpenChat(t.Context(), s.id(n)))
+			s.must(s.Store.CreateCounter(t.Context(), s.id(n)))
 			s.store(s.message(s.id(n), s.take(s.id(n))))
 		}, []verify.Difference{{Kind: verify.Gap, First: 3, Last: 3}, {Kind: verify.NotIndexed, Chat: 3, First: 1, Last: 1, Want: 1}}, false},
 	} {
@@ -302,7 +301,7 @@ func TestVerifyInParts(t *testing.T) {
 
 // slow is a store whose pages of messages take time.
 type slow struct {
-	verify.Store
+	chat.Store
 	page time.Duration
 }
 
@@ -336,9 +335,10 @@ func TestVerifyStopsWithinAChat(t *testing.T) {
 	var found []verify.Difference
 	var sum verify.Result
 	var cursors []verify.Cursor
-	store := slow{s.Store, 100 * time.Millisecond}
+	ports := s.Ports
+	ports.Store = slow{s.Store, 100 * time.Millisecond}
 	for from := (*verify.Cursor)(nil); ; {
-		result, err := verify.New(store, s.Index, verify.Options{
+		result, err := verify.New(ports, verify.Options{
 			From: from, StopAt: time.Now().Add(50 * time.Millisecond), Grace: time.Millisecond,
 			Found: func(d verify.Difference) {
 				d.AppToken = ""
@@ -367,15 +367,17 @@ func TestVerifyStopsWithinAChat(t *testing.T) {
 }
 
 // moving is a store whose counts of messages change too fast to be counted.
-type moving struct{ verify.Store }
+type moving struct{ chat.Auditor }
 
-func (moving) TallyMessages(context.Context, chat.ChatID) (chat.Tally, error) {
-	return chat.Tally{}, fmt.Errorf("%w: it changed", chat.ErrUnavailable)
+func (moving) CountMessages(context.Context, chat.ChatID) (chat.Count, error) {
+	return chat.Count{}, fmt.Errorf("%w: it changed", chat.ErrUnavailable)
 }
 
 func TestVerifyTellsWhatItCannotCount(t *testing.T) {
 	s := newService(t)
-	result, err := verify.New(moving{s.Store}, s.Index, verify.Options{}).Run(t.Context())
+	ports := s.Ports
+	ports.Auditor = moving{s.Auditor}
+	result, err := verify.New(ports, verify.Options{}).Run(t.Context())
 	s.must(err)
 	if diff := cmp.Diff(verify.Result{Apps: 1, Chats: 2, Messages: 6, Unchecked: 2}, result); diff != "" {
 		t.Error(diff)
@@ -386,7 +388,7 @@ func TestVerifyUnknownApp(t *testing.T) {
 	s := newService(t)
 	unknown, err := chat.NewApp("unknown", nil, at)
 	s.must(err)
-	_, err = verify.New(s.Store, s.Index, verify.Options{App: unknown.Token}).Run(t.Context())
+	_, err = verify.New(s.Ports, verify.Options{App: unknown.Token}).Run(t.Context())
 	if !errors.Is(err, chat.ErrAppNotFound) {
 		t.Errorf("error %v, want %v", err, chat.ErrAppNotFound)
 	}
@@ -396,16 +398,13 @@ func TestVerifyUnknownApp(t *testing.T) {
 // create, edit and delete: nothing is wrong, and nothing is found.
 func TestVerifyLiveSystem(t *testing.T) {
 	s := newService(t)
-	verifyLive(t, s.Store, s.Index, local.Backend{
-		Ports:    api.Ports{Store: s.Store, Queue: s.Queue, Index: s.Index, Readers: s.Store},
-		Receiver: s.Queue, Stream: s.Stream, DeadLetters: s.DeadLetters,
-	}, []chat.ChatID{s.id(1), s.id(2)}, 3*time.Second)
+	verifyLive(t, s.Ports, []chat.ChatID{s.id(1), s.id(2)}, 3*time.Second)
 }
 
 // verifyLive serves a backend and verifies it while 8 clients are at work in
 // its chats. What is on its way for less than the time of grace is no
 // difference; a count that changes too fast is not told to be right.
-func verifyLive(t *testing.T, store verify.Store, index chat.VersionIndex, backend local.Backend, chats []chat.ChatID, grace time.Duration) {
+func verifyLive(t *testing.T, backend chat.Ports, chats []chat.ChatID, grace time.Duration) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -422,7 +421,7 @@ func verifyLive(t *testing.T, store verify.Store, index chat.VersionIndex, backe
 	}
 	verifyOnce := func(repair bool) verify.Result {
 		var found []verify.Difference
-		result, err := verify.New(store, index, verify.Options{
+		result, err := verify.New(backend, verify.Options{
 			App: chats[0].AppToken, Repair: repair, Grace: grace, Found: func(d verify.Difference) { found = append(found, d) },
 		}).Run(t.Context())
 		if err != nil || result.Differences+result.Repaired+result.Gaps > 0 {
@@ -453,9 +452,9 @@ func verifyLive(t *testing.T, store verify.Store, index chat.VersionIndex, backe
 	}
 }
 
-func load(ctx context.Context, b local.Backend, id chat.ChatID, stopped *atomic.Bool) error {
+func load(ctx context.Context, b chat.Ports, id chat.ChatID, stopped *atomic.Bool) error {
 	for !stopped.Load() {
-		n, err := b.Store.TakeMessageNumber(ctx, id)
+		n, err := b.Store.AllocateMessageNumber(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -1,74 +1,97 @@
-// Package writer is the consumer of the Creates queue: it stores the creates
-// of an SQS batch as rows. It knows no engine.
+// Package writer is the consumer of the Creates queue: it stores creates as
+// rows. It knows no engine and no AWS event.
 package writer
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
 
 	"chatapi/pkg/chat"
 
-	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
 )
 
-// sideBySide is how many groups of a batch are stored at the same time. A store
-// that commits together what waits for it takes them all in few commits.
-const sideBySide = 512
+// concurrency is how many groups of a batch are stored concurrently. A store
+// that commits all waiting writes together needs few commits for them.
+const concurrency = 512
 
 // Writer stores creates.
 type Writer struct {
 	store chat.Store
-	log   *slog.Logger
 }
 
-// New returns a writer to a store. It logs each record that is not stored,
-// with the reason.
-func New(store chat.Store, log *slog.Logger) *Writer {
-	return &Writer{store: store, log: log}
-}
+// New returns a writer to a store.
+func New(store chat.Store) *Writer { return &Writer{store: store} }
 
-// Handle stores the creates of a batch: the chats of one app together, the
-// messages of one chat together, and such groups side by side. The answer
-// names the records that were not stored; SQS delivers these again and, after
-// chat.MaxReceives deliveries, moves them to the dead letters. A record that
-// cannot be decoded takes the same way and holds up no other. The error is
-// always nil, because an error would repeat the whole batch.
-//
-// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-func (w *Writer) Handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	batch := decode(event.Records)
+// Write stores the creates of a batch of deliveries: the chats of one app
+// together, the messages of one chat together, and such groups concurrently. It
+// returns one error per delivery, nil for those that were stored. An error that
+// wraps chat.ErrUnstorable will be the same for every delivery of the create; any
+// other, such as a missing permission, may not. A create that cannot be decoded
+// does not affect the others.
+func (w *Writer) Write(ctx context.Context, deliveries []chat.Delivery) []error {
+	errs := make([]error, len(deliveries))
 	var storing errgroup.Group
-	storing.SetLimit(sideBySide)
-	for _, g := range batch.groups {
+	storing.SetLimit(concurrency)
+	for _, g := range groupByParent(deliveries, errs) {
 		storing.Go(func() error {
-			g.err = g.store(ctx, w.store)
+			err := g.store(ctx, w.store)
+			if errors.Is(err, chat.ErrAppNotFound) { // an app is stored before it is answered with 201
+				err = fmt.Errorf("%w: %w", chat.ErrUnstorable, err)
+			}
+			for _, i := range g.places {
+				errs[i] = err
+			}
 			return nil
 		})
 	}
-	_ = storing.Wait() // the errors are in the groups
-	return w.answer(ctx, batch), nil
+	_ = storing.Wait() // the errors are in errs
+	return errs
 }
 
-// answer lists the records that failed; the list is empty and never nil,
-// because some emulators take null for a failure of all.
-func (w *Writer) answer(ctx context.Context, b batch) events.SQSEventResponse {
-	failures := []events.SQSBatchItemFailure{}
-	fail := func(r events.SQSMessage, err error) {
-		failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
-		w.log.ErrorContext(ctx, "create not stored", "message_id", r.MessageId,
-			"receives", r.Attributes["ApproximateReceiveCount"], "error", err)
-	}
-	for _, bad := range b.undecodable {
-		fail(bad.record, bad.err)
-	}
-	for _, g := range b.groups {
-		if g.err == nil {
+// group is the creates of a batch that have the same parent: either chats or
+// messages.
+type group struct {
+	parent   chat.Parent
+	chats    []chat.Chat
+	messages []chat.Message
+	places   []int // in the batch
+}
+
+// groupByParent returns the groups of a batch, and sets the errors of the
+// deliveries that cannot be decoded.
+func groupByParent(deliveries []chat.Delivery, errs []error) (groups []*group) {
+	byParent := map[chat.Parent]*group{}
+	for i, d := range deliveries {
+		create, err := chat.DecodeCreate([]byte(d.Body))
+		if err != nil {
+			errs[i] = fmt.Errorf("%w: %w", chat.ErrUnstorable, err)
 			continue
 		}
-		for _, r := range g.records {
-			fail(r, g.err)
+		g := byParent[create.Parent()]
+		if g == nil {
+			g = &group{parent: create.Parent()}
+			byParent[g.parent] = g
+			groups = append(groups, g)
 		}
+		g.add(create, i)
 	}
-	return events.SQSEventResponse{BatchItemFailures: failures}
+	return groups
+}
+
+func (g *group) add(c chat.Create, place int) {
+	g.places = append(g.places, place)
+	if c.Chat != nil {
+		g.chats = append(g.chats, *c.Chat)
+		return
+	}
+	g.messages = append(g.messages, *c.Message)
+}
+
+func (g *group) store(ctx context.Context, store chat.Store) error {
+	if g.parent.IsApp() {
+		return store.StoreChats(ctx, g.parent.AppToken, g.chats)
+	}
+	return store.StoreMessages(ctx, g.parent.ChatID(), g.messages)
 }

@@ -2,11 +2,8 @@ package writer_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/writer"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -53,7 +49,8 @@ func chatCreate(t *testing.T, token string, number int64) string {
 
 func messageCreate(t *testing.T, token string, chatNumber, number int64) string {
 	t.Helper()
-	m, err := chat.NewMessage(chat.ChatID{AppToken: token, Number: chatNumber}, fmt.Sprint("message ", number), "", nil, time.Now())
+	id := chat.ChatID{AppToken: token, Number: chatNumber}
+	m, err := chat.NewMessage(id, fmt.Sprint("message ", number), "", nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,39 +67,36 @@ func encode(t *testing.T, c chat.Create) string {
 	return string(body)
 }
 
-// batch makes an event whose records have the ids 0, 1, 2 …
-func batch(bodies ...string) events.SQSEvent {
-	var event events.SQSEvent
+// batch returns deliveries with these bodies.
+func batch(bodies ...string) (deliveries []chat.Delivery) {
 	for i, body := range bodies {
-		event.Records = append(event.Records, events.SQSMessage{MessageId: fmt.Sprint(i), Body: body})
+		deliveries = append(deliveries, chat.Delivery{ID: fmt.Sprint(i), Body: body})
 	}
-	return event
+	return deliveries
 }
 
-// handle returns the ids of the records that failed.
-func handle(t *testing.T, w *writer.Writer, event events.SQSEvent) []string {
+// failed writes a batch and returns the places of the deliveries that failed.
+func failed(t *testing.T, w *writer.Writer, deliveries []chat.Delivery) []int {
 	t.Helper()
-	answer, err := w.Handle(t.Context(), event)
-	if err != nil {
-		t.Fatal(err)
+	errs := w.Write(t.Context(), deliveries)
+	if len(errs) != len(deliveries) {
+		t.Fatalf("%d errors of %d deliveries", len(errs), len(deliveries))
 	}
-	if answer.BatchItemFailures == nil {
-		t.Fatal("batchItemFailures is null, not an empty list")
+	places := []int{}
+	for i, err := range errs {
+		if err != nil {
+			places = append(places, i)
+		}
 	}
-	failed := []string{}
-	for _, f := range answer.BatchItemFailures {
-		failed = append(failed, f.ItemIdentifier)
-	}
-	return failed
+	return places
 }
 
-func TestHandle(t *testing.T) {
+func TestWrite(t *testing.T) {
 	store := openStore(t)
 	app, other := newApp(t, store), newApp(t, store)
 	unknown := strings.Repeat("a", chat.TokenLength)
-	var log strings.Builder
-	w := writer.New(store, slog.New(slog.NewTextHandler(&log, nil)))
-	event := batch(
+	w := writer.New(store)
+	deliveries := batch(
 		messageCreate(t, app, 1, 1), // before its chat
 		chatCreate(t, app, 1),
 		"no JSON",
@@ -114,14 +108,14 @@ func TestHandle(t *testing.T) {
 		chatCreate(t, other, 1),
 		chatCreate(t, unknown, 1),
 	)
-	for range 2 { // a batch may come again
-		if diff := cmp.Diff([]string{"2", "6", "9"}, handle(t, w, event)); diff != "" {
+	for range 2 { // a batch may be delivered again
+		if diff := cmp.Diff([]int{2, 6, 9}, failed(t, w, deliveries)); diff != "" {
 			t.Fatal(diff)
 		}
 	}
-	for _, want := range []string{"message_id=2", "message_id=6", "message_id=9", chat.ErrAppNotFound.Error()} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log says nothing of %q", want)
+	for i, err := range w.Write(t.Context(), deliveries) {
+		if err != nil && !errors.Is(err, chat.ErrUnstorable) {
+			t.Errorf("delivery %d: error %v, want one that says that it can never be stored", i, err)
 		}
 	}
 	wantCounts(t, store, app, 2, map[int64]int64{1: 2, 2: 1})
@@ -142,13 +136,6 @@ func wantCounts(t *testing.T, store chat.Store, token string, chats int64, messa
 	}
 }
 
-func TestHandleNothing(t *testing.T) {
-	w := writer.New(openStore(t), slog.New(slog.DiscardHandler))
-	if diff := cmp.Diff([]string{}, handle(t, w, events.SQSEvent{})); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // oneChatDown fails to store the messages of one chat.
 type oneChatDown struct {
 	chat.Store
@@ -162,45 +149,21 @@ func (s oneChatDown) StoreMessages(ctx context.Context, id chat.ChatID, messages
 	return s.Store.StoreMessages(ctx, id, messages)
 }
 
-func TestOneChatsTroubleIsNotAnothers(t *testing.T) {
+func TestFailureOfOneChatIsNotOfAnother(t *testing.T) {
 	store := openStore(t)
 	app := newApp(t, store)
 	down := chat.ChatID{AppToken: app, Number: 1}
-	event := batch(
+	deliveries := batch(
 		chatCreate(t, app, 1), chatCreate(t, app, 2),
 		messageCreate(t, app, 1, 1), messageCreate(t, app, 2, 1), messageCreate(t, app, 1, 2),
 	)
-	w := writer.New(oneChatDown{store, down}, slog.New(slog.DiscardHandler))
-	if diff := cmp.Diff([]string{"2", "4"}, handle(t, w, event)); diff != "" {
+	if diff := cmp.Diff([]int{2, 4}, failed(t, writer.New(oneChatDown{store, down}), deliveries)); diff != "" {
 		t.Error(diff)
 	}
 	wantCounts(t, store, app, 2, map[int64]int64{1: 0, 2: 1})
-	again := batch(event.Records[2].Body, event.Records[4].Body)
-	if diff := cmp.Diff([]string{}, handle(t, writer.New(store, slog.New(slog.DiscardHandler)), again)); diff != "" {
+	again := []chat.Delivery{deliveries[2], deliveries[4]}
+	if diff := cmp.Diff([]int{}, failed(t, writer.New(store), again)); diff != "" {
 		t.Error(diff)
 	}
 	wantCounts(t, store, app, 2, map[int64]int64{1: 2, 2: 1})
-}
-
-// TestGoldenEvent handles the sample event: a chat, a message of it, and a
-// record that cannot be decoded.
-func TestGoldenEvent(t *testing.T) {
-	text, err := os.ReadFile("../../events/writer.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var event events.SQSEvent
-	if err := json.Unmarshal(text, &event); err != nil {
-		t.Fatal(err)
-	}
-	store := openStore(t)
-	token := event.Records[0].Attributes["MessageGroupId"]
-	if err := store.CreateApp(t.Context(), chat.App{Token: token, Name: "golden", Version: 1, CreatedAt: time.Now(), UpdatedAt: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	w := writer.New(store, slog.New(slog.DiscardHandler))
-	if diff := cmp.Diff([]string{event.Records[2].MessageId}, handle(t, w, event)); diff != "" {
-		t.Error(diff)
-	}
-	wantCounts(t, store, token, 1, map[int64]int64{1: 1})
 }

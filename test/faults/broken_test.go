@@ -40,11 +40,11 @@ type brokenStore struct {
 	failing      *every
 }
 
-func (s *brokenStore) TakeMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+func (s *brokenStore) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
 	if s.failing != nil && s.failing.now() {
 		return 0, errors.New("nobody expects this")
 	}
-	n, err := s.Store.TakeMessageNumber(ctx, id)
+	n, err := s.Store.AllocateMessageNumber(ctx, id)
 	if err != nil || s.take == nil {
 		return n, err
 	}
@@ -95,7 +95,7 @@ func sendMessage(ctx context.Context, q chat.Queue, m chat.Message) error {
 }
 
 type brokenIndex struct {
-	chat.Index
+	chat.VersionIndex
 	leaveOut func(chat.Message) bool
 }
 
@@ -106,7 +106,7 @@ func (i *brokenIndex) Apply(ctx context.Context, messages []chat.Message) []erro
 			kept = append(kept, m)
 		}
 	}
-	for _, err := range i.Index.Apply(ctx, kept) {
+	for _, err := range i.VersionIndex.Apply(ctx, kept) {
 		if err != nil {
 			panic(err) // this test's own engine does not fail
 		}
@@ -120,10 +120,10 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		want history.Invariant // "" where nothing is broken
-		mess func(b *local.Backend)
+		mess func(b *chat.Ports)
 	}{
-		{"nothing", "", func(*local.Backend) {}},
-		{"a number is given out twice", history.Unique, func(b *local.Backend) {
+		{"nothing", "", func(*chat.Ports) {}},
+		{"a number is given out twice", history.Unique, func(b *chat.Ports) {
 			some := &every{n: 10}
 			b.Store = &brokenStore{Store: b.Store, take: func(_ context.Context, _ chat.ChatID, n int64) (int64, error) {
 				if some.now() {
@@ -132,26 +132,26 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				return n, nil
 			}}
 		}},
-		{"a number is kept for the next create", history.Ordered, func(b *local.Backend) {
+		{"a number is kept for the next create", history.Ordered, func(b *chat.Ports) {
 			var kept sync.Map // the first number of each chat
 			of := b.Store
 			b.Store = &brokenStore{Store: of, take: func(ctx context.Context, id chat.ChatID, n int64) (int64, error) {
 				if lower, ok := kept.Swap(id, n); ok {
 					return lower.(int64), nil
 				}
-				return of.TakeMessageNumber(ctx, id)
+				return of.AllocateMessageNumber(ctx, id)
 			}}
 		}},
-		{"a number is left out", history.Gapless, func(b *local.Backend) {
+		{"a number is left out", history.Gapless, func(b *chat.Ports) {
 			some, of := &every{n: 10}, b.Store
 			b.Store = &brokenStore{Store: of, take: func(ctx context.Context, id chat.ChatID, n int64) (int64, error) {
 				if some.now() {
-					return of.TakeMessageNumber(ctx, id)
+					return of.AllocateMessageNumber(ctx, id)
 				}
 				return n, nil
 			}}
 		}},
-		{"the queue drops a create", history.Kept, func(b *local.Backend) {
+		{"the queue drops a create", history.Kept, func(b *chat.Ports) {
 			some := &every{n: 50}
 			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
 				if some.now() {
@@ -160,7 +160,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				return sendMessage(ctx, q, m)
 			}}
 		}},
-		{"a text is changed on its way", history.Kept, func(b *local.Backend) {
+		{"a text is changed on its way", history.Kept, func(b *chat.Ports) {
 			some := &every{n: 50}
 			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
 				if some.now() {
@@ -169,44 +169,44 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				return sendMessage(ctx, q, m)
 			}}
 		}},
-		{"a create is stored under two numbers", history.Once, func(b *local.Backend) {
+		{"a create is stored under two numbers", history.Once, func(b *chat.Ports) {
 			some, store := &every{n: 50}, b.Store
 			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
 				if some.now() {
 					again := m
-					again.Number, _ = store.TakeMessageNumber(ctx, m.ChatID())
+					again.Number, _ = store.AllocateMessageNumber(ctx, m.ChatID())
 					_ = sendMessage(ctx, q, again)
 				}
 				return sendMessage(ctx, q, m)
 			}}
 		}},
-		{"something is stored that nobody sent", history.Sent, func(b *local.Backend) {
+		{"something is stored that nobody sent", history.Sent, func(b *chat.Ports) {
 			some, store := &every{n: 50}, b.Store
 			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
 				if some.now() {
 					more := m
 					more.Body = word + " of nobody"
-					more.Number, _ = store.TakeMessageNumber(ctx, m.ChatID())
+					more.Number, _ = store.AllocateMessageNumber(ctx, m.ChatID())
 					_ = sendMessage(ctx, q, more)
 				}
 				return sendMessage(ctx, q, m)
 			}}
 		}},
-		{"keys are forgotten", history.SameKey, func(b *local.Backend) { b.Idempotency = forgetful{b.Idempotency} }},
-		{"a count is one too high", history.Counted, func(b *local.Backend) { b.Store = &brokenStore{Store: b.Store, count: 1} }},
-		{"edits are not made", history.EditKept, func(b *local.Backend) {
+		{"keys are forgotten", history.SameKey, func(b *chat.Ports) { b.Idempotency = forgetful{b.Idempotency} }},
+		{"a count is one too high", history.Counted, func(b *chat.Ports) { b.Store = &brokenStore{Store: b.Store, count: 1} }},
+		{"edits are not made", history.EditKept, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, update: func() bool { return true }}
 		}},
-		{"deletes are not made", history.StaysGone, func(b *local.Backend) {
+		{"deletes are not made", history.StaysGone, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, gone: func() bool { return true }}
 		}},
-		{"the index leaves a message out", history.Indexed, func(b *local.Backend) {
+		{"the index leaves a message out", history.Indexed, func(b *chat.Ports) {
 			b.Index = &brokenIndex{b.Index, func(m chat.Message) bool { return m.Number%20 == 0 }}
 		}},
-		{"the index does not learn of edits and deletes", history.Indexed, func(b *local.Backend) {
+		{"the index does not learn of edits and deletes", history.Indexed, func(b *chat.Ports) {
 			b.Index = &brokenIndex{b.Index, func(m chat.Message) bool { return m.Version > 1 }}
 		}},
-		{"an error that is not mapped", history.Answered, func(b *local.Backend) {
+		{"an error that is not mapped", history.Answered, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, failing: &every{n: 50}}
 		}},
 	} {
@@ -225,7 +225,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 
 // tryBackend runs a small load on an embedded backend that was messed up, and
 // returns what the check finds.
-func tryBackend(ctx context.Context, dir string, mess func(*local.Backend), sound bool) (report *history.Report, err error) {
+func tryBackend(ctx context.Context, dir string, mess func(*chat.Ports), sound bool) (report *history.Report, err error) {
 	engine, err := embedded.Open(filepath.Join(dir, "data"), embedded.Options{})
 	if err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ func tryBackend(ctx context.Context, dir string, mess func(*local.Backend), soun
 	if err != nil {
 		return nil, err
 	}
-	backend := embeddedBackend(engine)
+	backend := engine.Ports
 	mess(&backend)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

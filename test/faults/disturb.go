@@ -60,9 +60,9 @@ func (t *trial) unmountDisk() error {
 // those that deal with batches have few.
 var rarely = map[string]int64{
 	inject.Receive: 8, inject.StoreMessages: 50, inject.DeleteDelivery: 6, inject.ReadStream: 3, inject.Apply: 2,
-	inject.Checkpoint: 2, inject.TakeChatNumber: 1, inject.OpenChat: 1, inject.StoreChats: 1, inject.UpdateMessage: 60, inject.DeleteMessage: 30,
+	inject.Checkpoint: 2, inject.AllocateChatNumber: 1, inject.CreateCounter: 1, inject.StoreChats: 1, inject.UpdateMessage: 60, inject.DeleteMessage: 30,
 	inject.ClaimKey: 50, inject.RecordNumber: 50,
-	inject.TakeMessageNumber: 1500, inject.Send: 1500,
+	inject.AllocateMessageNumber: 1500, inject.Send: 1500,
 }
 
 // until disturbs the server until ctx is done. It leaves it running.

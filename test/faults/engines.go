@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"chatapi/pkg/awsbackend"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/embedded"
@@ -80,13 +81,13 @@ func setUpEngines(ctx context.Context, r row) error {
 		environment[variable] = *table
 	}
 	// A delivery must be hidden for as long as a batch of the writer may take.
-	creates, noCreates := sqs.CreateQueues(ctx, cfg, name+"-creates", embedded.DefaultVisibility)
-	letters, noLetters := sqs.CreateQueues(ctx, cfg, name+"-stream", embedded.DefaultVisibility)
+	queues, noQueues := sqs.CreateQueues(ctx, cfg, sqs.NamesWithPrefix(name), embedded.DefaultVisibility)
 	index, noIndex := opensearch.New(cfg, opensearch.Config{Endpoint: os.Getenv("OPENSEARCH_ENDPOINT"), Index: name})
-	if err := errors.Join(noCreates, noLetters, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
+	if err := errors.Join(noQueues, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
 		return err
 	}
-	environment["CREATES_QUEUE_URL"], environment["STREAM_DEAD_LETTERS_URL"] = creates.Creates, letters.Creates
+	environment[sqs.CreatesVariable], environment[sqs.CreateDeadLettersVariable] = queues.Creates, queues.CreateDeadLetters
+	environment[sqs.ChangeDeadLettersVariable] = queues.ChangeDeadLetters
 	for variable, value := range environment {
 		if err := os.Setenv(variable, value); err != nil {
 			return err
@@ -105,14 +106,16 @@ func (s *server) redrive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, noStore := dynamo.FromEnv(cfg)
-	index, noIndex := opensearch.FromEnv(cfg)
-	letters, noLetters := sqs.StreamLettersFromEnv(cfg)
-	if err := errors.Join(noStore, noIndex, noLetters); err != nil {
+	names, err := awsbackend.ConfigFromEnv()
+	if err != nil {
 		return err
 	}
-	changes := redrive.Changes{Store: store, Index: index}
-	result, err := redrive.Run(ctx, letters, changes, redrive.Options{Limit: math.MaxInt, Report: func(chat.DeadLetter, error) {}})
+	p, err := awsbackend.New(cfg, names)
+	if err != nil {
+		return err
+	}
+	changes := redrive.Changes{Store: p.Store, Index: p.Index}
+	result, err := redrive.Run(ctx, p.ChangeDeadLetters, changes, redrive.Options{Limit: math.MaxInt, Report: func(chat.DeadLetter, error) {}})
 	s.redriven += result.Redriven
 	return err
 }

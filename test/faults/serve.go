@@ -20,12 +20,10 @@ import (
 	"syscall"
 	"time"
 
-	"chatapi/pkg/api"
-	"chatapi/pkg/dynamo"
+	"chatapi/pkg/awsbackend"
+	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
-	"chatapi/pkg/opensearch"
-	"chatapi/pkg/sqs"
 	"chatapi/test/faults/inject"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -37,8 +35,6 @@ const (
 	// failed: long enough to store it, short enough for a run to see it come
 	// again.
 	visibility = 2 * time.Second
-	// receives is as that of "chatapi serve --backend aws".
-	receives = 10
 )
 
 // serveMain is the server under test: "chatapi serve", with faults between it
@@ -102,67 +98,50 @@ func watch(tally *inject.Tally, faults *inject.Injector, heal <-chan os.Signal) 
 }
 
 // faulty puts faults between the service and a backend.
-func faulty(b local.Backend, faults *inject.Injector) local.Backend {
-	b.Store = faults.Store(b.Store)
-	b.Idempotency = faults.Idempotency(b.Idempotency)
-	b.Queue = faults.Queue(b.Queue)
-	b.Receiver = faults.Receiver(b.Receiver)
-	b.Stream = faults.Stream(b.Stream)
-	b.Index = faults.Index(b.Index)
-	b.DeadLetters = faults.DeadLetters(b.DeadLetters)
-	return b
+func faulty(p chat.Ports, faults *inject.Injector) chat.Ports {
+	p.Store = faults.Store(p.Store)
+	p.Idempotency = faults.Idempotency(p.Idempotency)
+	p.Queue = faults.Queue(p.Queue)
+	p.Receiver = faults.Receiver(p.Receiver)
+	p.Stream = faults.Stream(p.Stream)
+	p.Index = faults.Index(p.Index)
+	p.ChangeDeadLetters = faults.DeadLetters(p.ChangeDeadLetters)
+	return p
 }
 
-func openBackend(ctx context.Context, r row, data string, log *slog.Logger, faults *inject.Injector) (local.Backend, func() error, error) {
+func openBackend(ctx context.Context, r row, data string, log *slog.Logger, faults *inject.Injector) (chat.Ports, func() error, error) {
 	if r.engines {
 		b, err := openEngines(ctx, faults)
 		return b, func() error { return nil }, err
 	}
 	b, err := embedded.Open(data, embedded.Options{Visibility: visibility, Log: log})
 	if err != nil {
-		return local.Backend{}, nil, err
+		return chat.Ports{}, nil, err
 	}
-	return embeddedBackend(b), b.Close, nil
-}
-
-func embeddedBackend(b *embedded.Backend) local.Backend {
-	return local.Backend{
-		Ports:    api.Ports{Store: b.Store, Queue: b.Queue, Index: b.Index, Readers: b.Store, Idempotency: b.Idempotency},
-		Receiver: b.Queue, Stream: b.Stream, DeadLetters: b.DeadLetters,
-	}
+	return b.Ports, b.Close, nil
 }
 
 // openEngines returns the backend that the variables of the functions name,
 // with faults in the HTTP clients of DynamoDB and SQS and in a proxy in front
 // of OpenSearch.
-func openEngines(ctx context.Context, faults *inject.Injector) (local.Backend, error) {
+func openEngines(ctx context.Context, faults *inject.Injector) (chat.Ports, error) {
 	plain := http.DefaultTransport.(*http.Transport).Clone()
 	plain.MaxIdleConns, plain.MaxIdleConnsPerHost = 0, 256
 	plain.ResponseHeaderTimeout = 10 * time.Second
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return local.Backend{}, err
+		return chat.Ports{}, err
 	}
 	cfg.HTTPClient = &http.Client{Transport: faults.Transport(plain)}
-	searchConfig, err := opensearch.ConfigFromEnv()
+	backend, err := awsbackend.ConfigFromEnv()
 	if err != nil {
-		return local.Backend{}, err
+		return chat.Ports{}, err
 	}
-	if searchConfig.Endpoint, err = proxy(searchConfig.Endpoint, faults.Transport(plain)); err != nil {
-		return local.Backend{}, err
+	backend.Search.Endpoint, err = proxy(backend.Search.Endpoint, faults.Transport(plain))
+	if err != nil {
+		return chat.Ports{}, err
 	}
-	index, noIndex := opensearch.New(cfg, searchConfig)
-	tables, noTables := dynamo.TablesFromEnv()
-	queue, noQueue := sqs.FromEnv(cfg)
-	deadLetters, noDeadLetters := sqs.DeadLettersFromEnv(cfg)
-	if err := errors.Join(noIndex, noTables, noQueue, noDeadLetters); err != nil {
-		return local.Backend{}, err
-	}
-	store := dynamo.New(cfg, tables)
-	return local.Backend{
-		Ports:    api.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store},
-		Receiver: local.Prefetch(queue, receives), Stream: dynamo.NewStream(cfg, tables), DeadLetters: deadLetters,
-	}, nil
+	return awsbackend.New(cfg, backend)
 }
 
 // proxy serves an engine on another address, through a transport.

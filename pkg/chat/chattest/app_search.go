@@ -59,7 +59,7 @@ func searchApp(t *testing.T, x *indexTest) {
 		{"no words", chat.Search{}, "?!", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.search.Chat, c.search.Query, c.search.Limit = chat.ChatID{AppToken: x.app}, parse(t, c.query), chat.MaxPage
+			c.search.Within, c.search.Query, c.search.Limit = chat.AppParent(x.app), parse(t, c.query), chat.MaxPage
 			if diff := cmp.Diff(c.want, places(x.found(t, c.search).Hits)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -86,7 +86,7 @@ func searchAppPages(t *testing.T, x *indexTest) {
 	for _, query := range []string{"red", "re", "r", "ed", `"red fox"`, "red-f"} {
 		for _, limit := range []int{1, 2, 7, 50, chat.MaxPage} {
 			t.Run(fmt.Sprintf("%s by %d", query, limit), func(t *testing.T) {
-				search := chat.Search{Chat: chat.ChatID{AppToken: x.app}, Query: parse(t, query), Limit: limit}
+				search := chat.Search{Within: chat.AppParent(x.app), Query: parse(t, query), Limit: limit}
 				if diff := cmp.Diff(matches(messages, search), inPages(t, x.index, search)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
@@ -98,7 +98,7 @@ func searchAppPages(t *testing.T, x *indexTest) {
 // indexedThrough expects an empty index that nobody else writes to.
 func indexedThrough(t *testing.T, x *indexTest) {
 	m := x.message(t, 1, 1, "red")
-	one, all := chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1}, chat.Search{Chat: chat.ChatID{AppToken: x.app}, Query: parse(t, "red"), Limit: 1}
+	one, all := chat.Search{Within: m.ChatID().Parent(), Query: parse(t, "red"), Limit: 1}, chat.Search{Within: chat.AppParent(x.app), Query: parse(t, "red"), Limit: 1}
 	for _, search := range []chat.Search{one, all} {
 		if found := x.found(t, search); !found.IndexedThrough.IsZero() {
 			t.Errorf("an empty index is indexed through %v", found.IndexedThrough)
@@ -128,7 +128,7 @@ func indexedThrough(t *testing.T, x *indexTest) {
 		})
 	}
 	t.Run("a search without words", func(t *testing.T) {
-		x.reaches(t, chat.Search{Chat: m.ChatID(), Query: parse(t, "?!"), Limit: 1}, gone.UpdatedAt, 0)
+		x.reaches(t, chat.Search{Within: m.ChatID().Parent(), Query: parse(t, "?!"), Limit: 1}, gone.UpdatedAt, 0)
 	})
 }
 

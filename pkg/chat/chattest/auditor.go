@@ -16,11 +16,11 @@ import (
 type AuditorUnderTest struct {
 	Store   chat.Store
 	Auditor chat.Auditor
-	// AddToCount adds to the count of a chat's messages or, for chat number 0, of
-	// an app's chats, and to nothing else.
-	AddToCount func(ctx context.Context, id chat.ChatID, n int64) error
+	// AddToCount adds to the count of a chat's messages or of an app's chats, and
+	// to nothing else.
+	AddToCount func(ctx context.Context, parent chat.Parent, n int64) error
 	// RemoveCounter removes a counter.
-	RemoveCounter func(ctx context.Context, id chat.ChatID) error
+	RemoveCounter func(ctx context.Context, parent chat.Parent) error
 }
 
 // Auditor is the contract of the port chat.Auditor. It calls open once and
@@ -57,83 +57,81 @@ type auditorTest struct {
 	damage AuditorUnderTest
 }
 
-func (a auditorTest) addToCount(t *testing.T, id chat.ChatID, n int64) {
+func (a auditorTest) addToCount(t *testing.T, parent chat.Parent, n int64) {
 	t.Helper()
-	if err := a.damage.AddToCount(t.Context(), id, n); err != nil {
+	if err := a.damage.AddToCount(t.Context(), parent, n); err != nil {
 		t.Fatalf("damage count: %v", err)
 	}
 }
 
-func (a auditorTest) wantCounter(t *testing.T, id chat.ChatID, want int64, exists bool) {
+func (a auditorTest) wantCounter(t *testing.T, parent chat.Parent, want int64, exists bool) {
 	t.Helper()
-	value, found, err := a.Counter(t.Context(), id)
+	value, found, err := a.Counter(t.Context(), parent)
 	if err != nil || value != want || found != exists {
 		t.Errorf("counter is %d, %t, error %v; want %d, %t", value, found, err, want, exists)
 	}
 }
 
-func (a auditorTest) wantTally(t *testing.T, tally func(context.Context) (chat.Tally, error), kept, counted int64) {
+func (a auditorTest) wantTally(t *testing.T, tally func(context.Context) (chat.Count, error), kept, counted int64) {
 	t.Helper()
 	got, err := tally(t.Context())
-	if want := (chat.Tally{Kept: kept, Counted: counted}); err != nil || got != want {
+	if want := (chat.Count{Stored: kept, Actual: counted}); err != nil || got != want {
 		t.Errorf("tally %+v, error %v, want %+v", got, err, want)
 	}
 }
 
-func (a auditorTest) messages(id chat.ChatID) (tally, repair func(context.Context) (chat.Tally, error)) {
-	return func(ctx context.Context) (chat.Tally, error) { return a.TallyMessages(ctx, id) },
-		func(ctx context.Context) (chat.Tally, error) { return a.RepairMessageCount(ctx, id) }
+func (a auditorTest) messages(id chat.ChatID) (tally, repair func(context.Context) (chat.Count, error)) {
+	return func(ctx context.Context) (chat.Count, error) { return a.CountMessages(ctx, id) },
+		func(ctx context.Context) (chat.Count, error) { return a.RepairMessageCount(ctx, id) }
 }
 
-func (a auditorTest) chats(token string) (tally, repair func(context.Context) (chat.Tally, error)) {
-	return func(ctx context.Context) (chat.Tally, error) { return a.TallyChats(ctx, token) },
-		func(ctx context.Context) (chat.Tally, error) { return a.RepairChatCount(ctx, token) }
+func (a auditorTest) chats(token string) (tally, repair func(context.Context) (chat.Count, error)) {
+	return func(ctx context.Context) (chat.Count, error) { return a.CountChats(ctx, token) },
+		func(ctx context.Context) (chat.Count, error) { return a.RepairChatCount(ctx, token) }
 }
-
-func ofApp(token string) chat.ChatID { return chat.ChatID{AppToken: token} }
 
 func readCounters(t *testing.T, a auditorTest) {
 	token := a.app(t)
-	a.wantCounter(t, ofApp(token), 0, true)
+	a.wantCounter(t, chat.AppParent(token), 0, true)
 	id := a.open(t, token)
-	a.wantCounter(t, ofApp(token), 1, true)
-	a.wantCounter(t, id, 0, true)
+	a.wantCounter(t, chat.AppParent(token), 1, true)
+	a.wantCounter(t, id.Parent(), 0, true)
 	a.takeMessages(t, id, 3)
-	a.wantCounter(t, id, 3, true)
-	a.wantCounter(t, chat.ChatID{AppToken: token, Number: 7}, 0, false)
-	a.wantCounter(t, ofApp(unknownToken(t)), 0, false)
+	a.wantCounter(t, id.Parent(), 3, true)
+	a.wantCounter(t, chat.Parent{AppToken: token, ChatNumber: 7}, 0, false)
+	a.wantCounter(t, chat.AppParent(unknownToken(t)), 0, false)
 }
 
 func raiseCounters(t *testing.T, a auditorTest) {
 	token := a.app(t)
 	id := a.open(t, token)
 	for _, step := range []struct{ to, want int64 }{{5, 5}, {3, 5}, {5, 5}, {6, 6}} {
-		if err := a.RaiseCounter(t.Context(), id, step.to); err != nil {
+		if err := a.RaiseCounter(t.Context(), id.Parent(), step.to); err != nil {
 			t.Fatal(err)
 		}
-		a.wantCounter(t, id, step.want, true)
+		a.wantCounter(t, id.Parent(), step.want, true)
 	}
-	if n, err := a.TakeMessageNumber(t.Context(), id); n != 7 || err != nil {
+	if n, err := a.AllocateMessageNumber(t.Context(), id); n != 7 || err != nil {
 		t.Errorf("the next message number is %d, error %v, want 7", n, err)
 	}
-	if err := a.RaiseCounter(t.Context(), ofApp(token), 9); err != nil {
+	if err := a.RaiseCounter(t.Context(), chat.AppParent(token), 9); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.TakeChatNumber(t.Context(), token); n != 10 || err != nil {
+	if n, err := a.AllocateChatNumber(t.Context(), token); n != 10 || err != nil {
 		t.Errorf("the next chat number is %d, error %v, want 10", n, err)
 	}
 }
 
 func remakeCounter(t *testing.T, a auditorTest) {
 	c, _ := a.stored(t, 2)
-	if err := a.damage.RemoveCounter(t.Context(), c.ID()); err != nil {
+	if err := a.damage.RemoveCounter(t.Context(), c.ID().Parent()); err != nil {
 		t.Fatal(err)
 	}
-	a.wantCounter(t, c.ID(), 0, false)
-	if err := a.RaiseCounter(t.Context(), c.ID(), 2); err != nil {
+	a.wantCounter(t, c.ID().Parent(), 0, false)
+	if err := a.RaiseCounter(t.Context(), c.ID().Parent(), 2); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.TakeMessageNumber(t.Context(), c.ID()); n != 3 || err != nil {
+	if n, err := a.AllocateMessageNumber(t.Context(), c.ID()); n != 3 || err != nil {
 		t.Errorf("the next message number is %d, error %v, want 3", n, err)
 	}
 }
@@ -146,7 +144,7 @@ func raiseWhileTaking(t *testing.T, a auditorTest) {
 	for i := range takers {
 		group.Go(func() error {
 			for range each {
-				n, err := a.TakeMessageNumber(ctx, id)
+				n, err := a.AllocateMessageNumber(ctx, id)
 				if err != nil {
 					return err
 				}
@@ -157,7 +155,7 @@ func raiseWhileTaking(t *testing.T, a auditorTest) {
 	}
 	group.Go(func() error {
 		for to := range int64(takers * each) {
-			if err := a.RaiseCounter(ctx, id, 2*to); err != nil {
+			if err := a.RaiseCounter(ctx, id.Parent(), 2*to); err != nil {
 				return err
 			}
 		}
@@ -196,8 +194,8 @@ func rightCounts(t *testing.T, a auditorTest) {
 func wrongCounts(t *testing.T, a auditorTest) {
 	for _, off := range []int64{-1, 2} {
 		c, _ := a.stored(t, 3)
-		a.addToCount(t, c.ID(), off)
-		a.addToCount(t, ofApp(c.AppToken), off)
+		a.addToCount(t, c.ID().Parent(), off)
+		a.addToCount(t, chat.AppParent(c.AppToken), off)
 		tally, repair := a.messages(c.ID())
 		a.wantTally(t, tally, 3+off, 3)
 		a.wantTally(t, repair, 3+off, 3)
@@ -220,7 +218,7 @@ func tallyHidden(t *testing.T, a auditorTest) {
 	a.wantTally(t, tally, 2, 2)
 	hidden := a.open(t, c.AppToken)
 	a.storeMessages(t, hidden, a.takeMessages(t, hidden, 2))
-	a.addToCount(t, hidden, 1)
+	a.addToCount(t, hidden.Parent(), 1)
 	tally, repair := a.messages(hidden)
 	a.wantTally(t, repair, 3, 2)
 	a.wantTally(t, tally, 2, 2)
@@ -236,7 +234,7 @@ func tallyHidden(t *testing.T, a auditorTest) {
 func repairWhileWriting(t *testing.T, a auditorTest) {
 	const writers, each = 3, 12
 	c, messages := a.stored(t, writers*each)
-	a.addToCount(t, c.ID(), 17)
+	a.addToCount(t, c.ID().Parent(), 17)
 	var written atomic.Bool
 	group, ctx := errgroup.WithContext(t.Context())
 	writing, writeCtx := errgroup.WithContext(ctx)
@@ -246,7 +244,7 @@ func repairWhileWriting(t *testing.T, a auditorTest) {
 				if err := a.DeleteMessage(writeCtx, c.ID(), messages[w*each+i].Number, editedAt, nil); err != nil {
 					return err
 				}
-				n, err := a.TakeMessageNumber(writeCtx, c.ID())
+				n, err := a.AllocateMessageNumber(writeCtx, c.ID())
 				if err != nil {
 					return err
 				}
@@ -283,7 +281,7 @@ func repairWhileWriting(t *testing.T, a auditorTest) {
 
 func repairTwice(t *testing.T, a auditorTest) {
 	c, _ := a.stored(t, 5)
-	a.addToCount(t, c.ID(), -3)
+	a.addToCount(t, c.ID().Parent(), -3)
 	group, ctx := errgroup.WithContext(t.Context())
 	for range 4 {
 		group.Go(func() error { _, err := a.RepairMessageCount(ctx, c.ID()); return err })
@@ -297,7 +295,7 @@ func repairTwice(t *testing.T, a auditorTest) {
 
 func tallyUnknownApp(t *testing.T, a auditorTest) {
 	token := unknownToken(t)
-	_, err := a.TallyChats(t.Context(), token)
+	_, err := a.CountChats(t.Context(), token)
 	wantError(t, err, chat.ErrAppNotFound)
 	_, err = a.RepairChatCount(t.Context(), token)
 	wantError(t, err, chat.ErrAppNotFound)
@@ -308,10 +306,10 @@ func cancelledAuditor(t *testing.T, a auditorTest) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, run := range map[string]func() error{
-		"Counter":            func() error { _, _, err := a.Counter(ctx, c.ID()); return err },
-		"RaiseCounter":       func() error { return a.RaiseCounter(ctx, c.ID(), 9) },
-		"TallyChats":         func() error { _, err := a.TallyChats(ctx, c.AppToken); return err },
-		"TallyMessages":      func() error { _, err := a.TallyMessages(ctx, c.ID()); return err },
+		"Counter":            func() error { _, _, err := a.Counter(ctx, c.ID().Parent()); return err },
+		"RaiseCounter":       func() error { return a.RaiseCounter(ctx, c.ID().Parent(), 9) },
+		"CountChats":         func() error { _, err := a.CountChats(ctx, c.AppToken); return err },
+		"CountMessages":      func() error { _, err := a.CountMessages(ctx, c.ID()); return err },
 		"RepairChatCount":    func() error { _, err := a.RepairChatCount(ctx, c.AppToken); return err },
 		"RepairMessageCount": func() error { _, err := a.RepairMessageCount(ctx, c.ID()); return err },
 	} {

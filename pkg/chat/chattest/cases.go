@@ -90,11 +90,11 @@ func (c searchCase) name() string { return strings.TrimSpace(c.Query + " " + c.W
 func (c searchCase) search(t *testing.T, app string) chat.Search {
 	t.Helper()
 	s := chat.Search{
-		Chat: chat.ChatID{AppToken: app, Number: max(c.Chat, 1)}, Query: parse(t, c.Query), Sender: c.Sender,
+		Within: chat.Parent{AppToken: app, ChatNumber: max(c.Chat, 1)}, Query: parse(t, c.Query), Sender: c.Sender,
 		From: timeOfDay(t, c.From), To: timeOfDay(t, c.To), After: c.After, Before: c.Before, Limit: chat.MaxPage,
 	}
 	if c.App {
-		s.Chat.Number = 0
+		s.Within = chat.AppParent(app)
 	}
 	return s
 }
@@ -118,7 +118,7 @@ func byRank(messages []chat.Message, hits []chat.Hit) (f found) {
 		switch h.Rank {
 		case chat.Whole:
 			f.Whole = append(f.Whole, place)
-		case chat.Beginning:
+		case chat.Prefix:
 			f.Beginning = append(f.Beginning, place)
 		default:
 			f.Part = append(f.Part, place)

@@ -14,8 +14,6 @@ import (
 type DeadLettersUnderTest struct {
 	// Open returns the letters as a new process sees them.
 	Open func(t *testing.T) chat.DeadLetters
-	// Send puts a letter there.
-	Send func(ctx context.Context, reason, body string) error
 }
 
 // DeadLetters is the contract of the port chat.DeadLetters. It runs its cases
@@ -42,8 +40,9 @@ type deadLettersTest struct{ DeadLettersUnderTest }
 
 func (d deadLettersTest) send(t *testing.T, n int) {
 	t.Helper()
+	letters := d.Open(t)
 	for i := range n {
-		if err := d.Send(t.Context(), fmt.Sprintf("reason %d", i), fmt.Sprintf(`{"letter":%d}`, i)); err != nil {
+		if err := letters.Send(t.Context(), fmt.Sprintf("reason %d", i), fmt.Appendf(nil, `{"letter":%d}`, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +52,7 @@ func (d deadLettersTest) send(t *testing.T, n int) {
 func (d deadLettersTest) take(t *testing.T, letters chat.DeadLetters, n, most int) (taken []chat.DeadLetter) {
 	t.Helper()
 	for len(taken) < n {
-		some, err := letters.Take(t.Context(), most)
+		some, err := letters.Receive(t.Context(), most)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +69,7 @@ func (d deadLettersTest) take(t *testing.T, letters chat.DeadLetters, n, most in
 
 func (d deadLettersTest) wantNone(t *testing.T, letters chat.DeadLetters) {
 	t.Helper()
-	if more, err := letters.Take(t.Context(), 10); len(more) > 0 || err != nil {
+	if more, err := letters.Receive(t.Context(), 10); len(more) > 0 || err != nil {
 		t.Errorf("took %v, error %v, want none", more, err)
 	}
 }
@@ -142,7 +141,7 @@ func deleteLetters(t *testing.T, d deadLettersTest) {
 func cancelledLetters(t *testing.T, d deadLettersTest) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := d.Open(t).Take(ctx, 1); err == nil {
+	if _, err := d.Open(t).Receive(ctx, 1); err == nil {
 		t.Error("no error")
 	}
 }

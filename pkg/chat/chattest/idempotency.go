@@ -59,7 +59,7 @@ type keysTest struct {
 var keysClock = time.Now().UTC().Truncate(time.Millisecond)
 
 // claimAt returns a claim that is made so long after keysClock.
-func claimAt(t *testing.T, parent chat.ChatID, text, request string, later time.Duration) chat.Claim {
+func claimAt(t *testing.T, parent chat.Parent, text, request string, later time.Duration) chat.Claim {
 	t.Helper()
 	claim, err := chat.NewClaim(parent, text, request, keysClock.Add(later))
 	if err != nil {
@@ -109,7 +109,7 @@ func (s keysTest) record(t *testing.T, claim chat.Claim) chat.Claim {
 
 func (s keysTest) numbered(t *testing.T, claim chat.Claim) chat.Claim {
 	t.Helper()
-	claim.Number = s.takeMessages(t, claim.Key.Parent, 1)[0].Number
+	claim.Number = s.takeMessages(t, claim.Key.Parent.ChatID(), 1)[0].Number
 	return claim
 }
 
@@ -122,13 +122,13 @@ func (s keysTest) release(t *testing.T, claim chat.Claim) {
 
 func keysWay(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.mine(t, claimAt(t, id, "k", "a", 0))
-	s.refuses(t, claimAt(t, id, "k", "a", time.Second), chat.ErrKeyInUse)
+	first := s.mine(t, claimAt(t, id.Parent(), "k", "a", 0))
+	s.refuses(t, claimAt(t, id.Parent(), "k", "a", time.Second), chat.ErrKeyInUse)
 	first = s.record(t, first)
 	for later := range 3 {
-		s.knows(t, claimAt(t, id, "k", "a", time.Duration(later)*time.Second), first)
+		s.knows(t, claimAt(t, id.Parent(), "k", "a", time.Duration(later)*time.Second), first)
 	}
-	second := s.record(t, s.mine(t, claimAt(t, id, "l", "a", 0)))
+	second := s.record(t, s.mine(t, claimAt(t, id.Parent(), "l", "a", 0)))
 	if second.Number <= first.Number {
 		t.Errorf("number %d comes after %d", second.Number, first.Number)
 	}
@@ -136,7 +136,7 @@ func keysWay(t *testing.T, s keysTest) {
 
 func claimAgain(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	claim := claimAt(t, id, "k", "a", 0)
+	claim := claimAt(t, id.Parent(), "k", "a", 0)
 	s.mine(t, claim)
 	s.mine(t, claim)
 	s.record(t, claim)
@@ -144,53 +144,53 @@ func claimAgain(t *testing.T, s keysTest) {
 
 func recordAgain(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.record(t, s.mine(t, claimAt(t, id, "k", "a", 0)))
+	first := s.record(t, s.mine(t, claimAt(t, id.Parent(), "k", "a", 0)))
 	if err := s.keys.Record(t.Context(), first); err != nil {
 		t.Errorf("record again: %v", err)
 	}
-	s.knows(t, claimAt(t, id, "k", "a", 0), first)
+	s.knows(t, claimAt(t, id.Parent(), "k", "a", 0), first)
 }
 
 func otherRequest(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	other := func(later time.Duration) chat.Claim { return claimAt(t, id, "k", "b", later) }
-	first := s.mine(t, claimAt(t, id, "k", "a", 0))
+	other := func(later time.Duration) chat.Claim { return claimAt(t, id.Parent(), "k", "b", later) }
+	first := s.mine(t, claimAt(t, id.Parent(), "k", "a", 0))
 	s.refuses(t, other(0), chat.ErrKeyReused)
-	s.refuses(t, other(chat.Leased), chat.ErrKeyReused)
+	s.refuses(t, other(chat.LeaseTime), chat.ErrKeyReused)
 	first = s.record(t, first)
 	s.refuses(t, other(0), chat.ErrKeyReused)
-	s.refuses(t, other(chat.Leased), chat.ErrKeyReused)
-	s.knows(t, claimAt(t, id, "k", "a", 0), first)
+	s.refuses(t, other(chat.LeaseTime), chat.ErrKeyReused)
+	s.knows(t, claimAt(t, id.Parent(), "k", "a", 0), first)
 }
 
 func takeOver(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	s.mine(t, claimAt(t, id, "k", "a", 0))
-	s.refuses(t, claimAt(t, id, "k", "a", chat.Leased-time.Millisecond), chat.ErrKeyInUse)
-	second := s.mine(t, claimAt(t, id, "k", "a", chat.Leased))
-	s.refuses(t, claimAt(t, id, "k", "a", 2*chat.Leased-time.Millisecond), chat.ErrKeyInUse)
+	s.mine(t, claimAt(t, id.Parent(), "k", "a", 0))
+	s.refuses(t, claimAt(t, id.Parent(), "k", "a", chat.LeaseTime-time.Millisecond), chat.ErrKeyInUse)
+	second := s.mine(t, claimAt(t, id.Parent(), "k", "a", chat.LeaseTime))
+	s.refuses(t, claimAt(t, id.Parent(), "k", "a", 2*chat.LeaseTime-time.Millisecond), chat.ErrKeyInUse)
 	second = s.record(t, second)
-	s.knows(t, claimAt(t, id, "k", "a", 3*chat.Leased), second)
+	s.knows(t, claimAt(t, id.Parent(), "k", "a", 3*chat.LeaseTime), second)
 }
 
 func zombie(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.numbered(t, s.mine(t, claimAt(t, id, "k", "a", 0)))
-	second := s.mine(t, claimAt(t, id, "k", "a", chat.Leased))
+	first := s.numbered(t, s.mine(t, claimAt(t, id.Parent(), "k", "a", 0)))
+	second := s.mine(t, claimAt(t, id.Parent(), "k", "a", chat.LeaseTime))
 	wantError(t, s.keys.Record(t.Context(), first), chat.ErrKeyInUse)
 	s.release(t, first)
-	s.refuses(t, claimAt(t, id, "k", "a", chat.Leased), chat.ErrKeyInUse)
+	s.refuses(t, claimAt(t, id.Parent(), "k", "a", chat.LeaseTime), chat.ErrKeyInUse)
 	second = s.record(t, second)
 	wantError(t, s.keys.Record(t.Context(), first), chat.ErrKeyInUse)
 	s.release(t, first)
-	s.knows(t, claimAt(t, id, "k", "a", chat.Leased), second)
+	s.knows(t, claimAt(t, id.Parent(), "k", "a", chat.LeaseTime), second)
 }
 
 func recordedOutlivesLease(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.record(t, s.mine(t, claimAt(t, id, "k", "a", 0)))
-	for _, later := range []time.Duration{chat.Leased, time.Hour, chat.KeyKept - time.Second} {
-		s.knows(t, claimAt(t, id, "k", "a", later), first)
+	first := s.record(t, s.mine(t, claimAt(t, id.Parent(), "k", "a", 0)))
+	for _, later := range []time.Duration{chat.LeaseTime, time.Hour, chat.KeyRetention - time.Second} {
+		s.knows(t, claimAt(t, id.Parent(), "k", "a", later), first)
 	}
 }
 
@@ -200,32 +200,32 @@ func forgotten(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
 	for i, request := range []string{"the same", "another"} {
 		recorded, claimed := fmt.Sprint("recorded-", i), fmt.Sprint("claimed-", i)
-		s.record(t, s.mine(t, claimAt(t, id, recorded, "the same", 0)))
-		s.mine(t, claimAt(t, id, claimed, "the same", 0))
-		again := s.record(t, s.mine(t, claimAt(t, id, recorded, request, chat.KeyKept)))
-		s.mine(t, claimAt(t, id, claimed, request, chat.KeyKept))
-		s.knows(t, claimAt(t, id, recorded, request, chat.KeyKept), again)
+		s.record(t, s.mine(t, claimAt(t, id.Parent(), recorded, "the same", 0)))
+		s.mine(t, claimAt(t, id.Parent(), claimed, "the same", 0))
+		again := s.record(t, s.mine(t, claimAt(t, id.Parent(), recorded, request, chat.KeyRetention)))
+		s.mine(t, claimAt(t, id.Parent(), claimed, request, chat.KeyRetention))
+		s.knows(t, claimAt(t, id.Parent(), recorded, request, chat.KeyRetention), again)
 	}
 }
 
 func released(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.mine(t, claimAt(t, id, "k", "a", 0))
+	first := s.mine(t, claimAt(t, id.Parent(), "k", "a", 0))
 	s.release(t, first)
 	s.release(t, first)
 	first.Number = 1
 	wantError(t, s.keys.Record(t.Context(), first), chat.ErrKeyInUse)
-	second := s.mine(t, claimAt(t, id, "k", "b", 0)) // nothing was made of the key
+	second := s.mine(t, claimAt(t, id.Parent(), "k", "b", 0)) // nothing was made of the key
 	s.release(t, first)
-	s.refuses(t, claimAt(t, id, "k", "b", 0), chat.ErrKeyInUse)
+	s.refuses(t, claimAt(t, id.Parent(), "k", "b", 0), chat.ErrKeyInUse)
 	s.record(t, second)
 }
 
 func releasedTooLate(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.record(t, s.mine(t, claimAt(t, id, "k", "a", 0)))
+	first := s.record(t, s.mine(t, claimAt(t, id.Parent(), "k", "a", 0)))
 	s.release(t, first)
-	s.knows(t, claimAt(t, id, "k", "a", 0), first)
+	s.knows(t, claimAt(t, id.Parent(), "k", "a", 0), first)
 }
 
 // race makes claims side by side and returns those that got the key. Every
@@ -257,7 +257,7 @@ func (s keysTest) race(t *testing.T, claims []chat.Claim) (won []chat.Claim) {
 func claimsAt(t *testing.T, id chat.ChatID, later time.Duration) (claims []chat.Claim) {
 	t.Helper()
 	for range 20 {
-		claims = append(claims, claimAt(t, id, "k", "a", later))
+		claims = append(claims, claimAt(t, id.Parent(), "k", "a", later))
 	}
 	return claims
 }
@@ -271,8 +271,8 @@ func concurrentClaims(t *testing.T, s keysTest) {
 
 func concurrentTakeovers(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	first := s.mine(t, claimAt(t, id, "k", "a", 0))
-	won := s.race(t, append(claimsAt(t, id, chat.Leased), first))
+	first := s.mine(t, claimAt(t, id.Parent(), "k", "a", 0))
+	won := s.race(t, append(claimsAt(t, id, chat.LeaseTime), first))
 	if len(won) == 2 { // first asked again before the others
 		won = won[:1]
 	}
@@ -290,7 +290,7 @@ func concurrentKeyedCreates(t *testing.T, s keysTest) {
 	used := make([]int64, 24)
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range used {
-		claim := claimAt(t, id, "k", "a", time.Duration(i%4)*chat.Leased)
+		claim := claimAt(t, id.Parent(), "k", "a", time.Duration(i%4)*chat.LeaseTime)
 		group.Go(func() (err error) {
 			used[i], err = s.keyed(ctx, claim)
 			return err
@@ -299,7 +299,7 @@ func concurrentKeyedCreates(t *testing.T, s keysTest) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	last, err := s.keyed(t.Context(), claimAt(t, id, "k", "a", 5*chat.Leased))
+	last, err := s.keyed(t.Context(), claimAt(t, id.Parent(), "k", "a", 5*chat.LeaseTime))
 	if err != nil || last == 0 {
 		t.Fatalf("number %d, error %v", last, err)
 	}
@@ -314,7 +314,7 @@ func concurrentKeyedCreates(t *testing.T, s keysTest) {
 func (s keysTest) keyed(ctx context.Context, claim chat.Claim) (int64, error) {
 	claim, err := s.keys.Claim(ctx, claim)
 	if err == nil && claim.Number == 0 {
-		if claim.Number, err = s.TakeMessageNumber(ctx, claim.Key.Parent); err == nil {
+		if claim.Number, err = s.AllocateMessageNumber(ctx, claim.Key.Parent.ChatID()); err == nil {
 			err = s.keys.Record(ctx, claim)
 		}
 	}
@@ -328,8 +328,8 @@ func (s keysTest) keyed(ctx context.Context, claim chat.Claim) (int64, error) {
 // written one after the other.
 func keysApart(t *testing.T, s keysTest) {
 	token, other := s.app(t), s.app(t)
-	inApp, inChat := chat.ChatID{AppToken: token}, chat.ChatID{AppToken: token, Number: 1}
-	longer := chat.ChatID{AppToken: token, Number: 11}
+	inApp, inChat := chat.AppParent(token), chat.Parent{AppToken: token, ChatNumber: 1}
+	longer := chat.Parent{AppToken: token, ChatNumber: 11}
 	for _, claim := range []chat.Claim{
 		claimAt(t, inApp, "k", "a", 0),
 		claimAt(t, inApp, "chats#k", "b", 0),
@@ -340,15 +340,15 @@ func keysApart(t *testing.T, s keysTest) {
 		claimAt(t, longer, "k", "g", 0),
 		claimAt(t, inChat, "#k", "h", 0),
 		claimAt(t, inApp, "#k", "i", 0),
-		claimAt(t, chat.ChatID{AppToken: other}, "k", "j", 0),
-		claimAt(t, chat.ChatID{AppToken: other, Number: 1}, "k", "k", 0),
+		claimAt(t, chat.AppParent(other), "k", "j", 0),
+		claimAt(t, chat.Parent{AppToken: other, ChatNumber: 1}, "k", "k", 0),
 		claimAt(t, inChat, "K", "l", 0),
 	} {
 		s.mine(t, claim)
 	}
 	for _, text := range []string{token + "#1#k", token + "#chats#k"} {
 		app := newApp(t, "apart")
-		got, err := s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.ChatID{}, text, "m", 0), app)
+		got, err := s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.Parent{}, text, "m", 0), app)
 		if err != nil || got.Token != app.Token {
 			t.Errorf("an app under key %s: token %s, error %v", text, got.Token, err)
 		}
@@ -363,7 +363,7 @@ func appKey(t *testing.T) string {
 
 func appOnce(t *testing.T, s keysTest) {
 	key := appKey(t)
-	claim := claimAt(t, chat.ChatID{}, key, "a", 0)
+	claim := claimAt(t, chat.Parent{}, key, "a", 0)
 	first := newApp(t, "once")
 	first.CreatedAt, first.UpdatedAt = claim.CreatedAt, claim.CreatedAt
 	got, err := s.keys.CreateAppOnce(t.Context(), claim, first)
@@ -378,7 +378,7 @@ func appOnce(t *testing.T, s keysTest) {
 	wantEqual(t, stored, first)
 	s.take(t, first.Token, 1)
 
-	claim = claimAt(t, chat.ChatID{}, key, "a", time.Hour)
+	claim = claimAt(t, chat.Parent{}, key, "a", time.Hour)
 	second := newApp(t, "once")
 	second.CreatedAt, second.UpdatedAt = claim.CreatedAt, claim.CreatedAt
 	got, err = s.keys.CreateAppOnce(t.Context(), claim, second)
@@ -388,10 +388,10 @@ func appOnce(t *testing.T, s keysTest) {
 	wantEqual(t, got, first)
 	_, err = s.App(t.Context(), second.Token)
 	wantError(t, err, chat.ErrAppNotFound)
-	_, err = s.TakeChatNumber(t.Context(), second.Token)
+	_, err = s.AllocateChatNumber(t.Context(), second.Token)
 	wantError(t, err, chat.ErrAppNotFound)
 
-	got, err = s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.ChatID{}, key, "b", 0), second)
+	got, err = s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.Parent{}, key, "b", 0), second)
 	wantError(t, err, chat.ErrKeyReused)
 	if got.Token != "" {
 		t.Error("the refusal tells a token")
@@ -405,7 +405,7 @@ func appOnceConcurrently(t *testing.T, s keysTest) {
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range tokens {
 		made[i] = newApp(t, "once")
-		claim := claimAt(t, chat.ChatID{}, key, "a", 0)
+		claim := claimAt(t, chat.Parent{}, key, "a", 0)
 		group.Go(func() error {
 			got, err := s.keys.CreateAppOnce(ctx, claim, made[i])
 			tokens[i] = got.Token
@@ -433,7 +433,7 @@ func appKeyForgotten(t *testing.T, s keysTest) {
 	key := appKey(t)
 	for i := range 2 {
 		app := newApp(t, "again")
-		got, err := s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.ChatID{}, key, fmt.Sprint(i), time.Duration(i)*chat.KeyKept), app)
+		got, err := s.keys.CreateAppOnce(t.Context(), claimAt(t, chat.Parent{}, key, fmt.Sprint(i), time.Duration(i)*chat.KeyRetention), app)
 		if err != nil || got.Token != app.Token {
 			t.Errorf("create %d got %s, error %v, want %s", i, got.Token, err, app.Token)
 		}
@@ -442,18 +442,18 @@ func appKeyForgotten(t *testing.T, s keysTest) {
 
 func keysCancelled(t *testing.T, s keysTest) {
 	id := s.open(t, s.app(t))
-	claim := s.numbered(t, s.mine(t, claimAt(t, id, "k", "a", 0)))
+	claim := s.numbered(t, s.mine(t, claimAt(t, id.Parent(), "k", "a", 0)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, call := range []struct {
 		name string
 		run  func() error
 	}{
-		{"Claim", func() error { _, err := s.keys.Claim(ctx, claimAt(t, id, "l", "a", 0)); return err }},
+		{"Claim", func() error { _, err := s.keys.Claim(ctx, claimAt(t, id.Parent(), "l", "a", 0)); return err }},
 		{"Record", func() error { return s.keys.Record(ctx, claim) }},
 		{"Release", func() error { return s.keys.Release(ctx, claim) }},
 		{"CreateAppOnce", func() error {
-			_, err := s.keys.CreateAppOnce(ctx, claimAt(t, chat.ChatID{}, strings.Repeat("k", chat.MinAppKey), "a", 0), newApp(t, "late"))
+			_, err := s.keys.CreateAppOnce(ctx, claimAt(t, chat.Parent{}, strings.Repeat("k", chat.MinAppKey), "a", 0), newApp(t, "late"))
 			return err
 		}},
 	} {
@@ -461,5 +461,5 @@ func keysCancelled(t *testing.T, s keysTest) {
 			t.Errorf("%s: no error", call.name)
 		}
 	}
-	s.refuses(t, claimAt(t, id, "k", "a", 0), chat.ErrKeyInUse)
+	s.refuses(t, claimAt(t, id.Parent(), "k", "a", 0), chat.ErrKeyInUse)
 }

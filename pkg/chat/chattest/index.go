@@ -150,7 +150,7 @@ func (x *indexTest) settle(t *testing.T) {
 	x.marks++
 	mark := x.message(t, markChat, x.marks, markBody)
 	applyNow(t, x.index, []chat.Message{mark})
-	search := chat.Search{Chat: mark.ChatID(), Query: parse(t, markBody), Limit: 1}
+	search := chat.Search{Within: mark.ChatID().Parent(), Query: parse(t, markBody), Limit: 1}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if hits := x.found(t, search).Hits; len(hits) > 0 && hits[0].Message.Number == x.marks {
 			return
@@ -171,7 +171,7 @@ func parse(t testing.TB, query string) chat.Query {
 // find searches a chat of the app and returns the places of the hits.
 func (x *indexTest) find(t *testing.T, chatNumber int64, query string) []chat.Position {
 	t.Helper()
-	return x.search(t, chat.Search{Chat: chat.ChatID{AppToken: x.app, Number: chatNumber}, Query: parse(t, query)})
+	return x.search(t, chat.Search{Within: chat.Parent{AppToken: x.app, ChatNumber: chatNumber}, Query: parse(t, query)})
 }
 
 // search returns the places of up to MaxPage hits.
@@ -186,7 +186,7 @@ func (x *indexTest) search(t *testing.T, search chat.Search) []chat.Position {
 }
 
 // found searches.
-func (x *indexTest) found(t *testing.T, search chat.Search) chat.Found {
+func (x *indexTest) found(t *testing.T, search chat.Search) chat.SearchResult {
 	t.Helper()
 	found, err := x.index.Search(t.Context(), search)
 	if err != nil {
@@ -208,7 +208,7 @@ func whole(number int64) chat.Position {
 }
 
 func beginning(number int64) chat.Position {
-	return chat.Position{Rank: chat.Beginning, Number: number}
+	return chat.Position{Rank: chat.Prefix, Number: number}
 }
 
 func part(number int64) chat.Position {
@@ -329,9 +329,9 @@ func queriesFindMatches(t *testing.T, x *indexTest) {
 		if err != nil {
 			t.Skip("no query")
 		}
-		search := chat.Search{Chat: corpus[0].ChatID(), Query: q}
+		search := chat.Search{Within: corpus[0].ChatID().Parent(), Query: q}
 		if rapid.Bool().Draw(t, "all chats") {
-			search.Chat.Number = 0
+			search.Within = chat.AppParent(search.Within.AppToken)
 		}
 		want := matches(corpus, search)
 		search.Limit = rapid.IntRange(max(1, len(want)/3), len(want)+1).Draw(t, "limit")
@@ -361,7 +361,7 @@ func hits(messages []chat.Message, search chat.Search) []chat.Hit {
 
 // lets reports whether a search's filters let a message through.
 func lets(s chat.Search, m chat.Message) bool {
-	return (s.Chat == m.ChatID() || s.Chat == chat.ChatID{AppToken: m.AppToken}) &&
+	return (s.Within == m.ChatID().Parent() || s.Within == chat.AppParent(m.AppToken)) &&
 		(s.Sender == "" || s.Sender == m.Sender) &&
 		(s.From.IsZero() || !m.CreatedAt.Before(s.From)) && (s.To.IsZero() || m.CreatedAt.Before(s.To)) &&
 		m.Number > s.After && (s.Before == 0 || m.Number < s.Before)
@@ -398,7 +398,7 @@ func hitRoundTrip(t *testing.T, x *indexTest) {
 		Body:   "  same \"quoted\" \\ <b>&amp;</b>\n\t\u2028 \x00\x1f 👍🏽 سَلَام \ufffd ",
 		Sender: "Ann \"the\" O'Néil #1 👩‍🚀", Version: 7, CreatedAt: at, UpdatedAt: at.Add(time.Hour + time.Millisecond)}
 	x.apply(t, plain, full)
-	hits := x.found(t, chat.Search{Chat: full.ChatID(), Query: parse(t, "same"), Limit: 2}).Hits
+	hits := x.found(t, chat.Search{Within: full.ChatID().Parent(), Query: parse(t, "same"), Limit: 2}).Hits
 	want := []chat.Hit{{Message: plain, Rank: chat.Whole}, {Message: full, Rank: chat.Whole}}
 	if diff := cmp.Diff(want, hits); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -458,7 +458,7 @@ func searchFilters(t *testing.T, x *indexTest) {
 		{"until the last year", chat.Search{From: at(6), To: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, []chat.Position{whole(6)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.search.Chat, c.search.Query = messages[0].ChatID(), parse(t, "red")
+			c.search.Within, c.search.Query = messages[0].ChatID().Parent(), parse(t, "red")
 			if diff := cmp.Diff(c.want, x.search(t, c.search)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -476,7 +476,7 @@ func searchPages(t *testing.T, x *indexTest) {
 	for _, query := range []string{"hell", "ell", `"red fox"`, `"red fox" hel`, "e"} {
 		for _, limit := range []int{1, 2, 7, 13, 14, 42, chat.MaxPage} {
 			t.Run(fmt.Sprintf("%s by %d", query, limit), func(t *testing.T) {
-				search := chat.Search{Chat: messages[0].ChatID(), Query: parse(t, query), Limit: limit}
+				search := chat.Search{Within: messages[0].ChatID().Parent(), Query: parse(t, query), Limit: limit}
 				if diff := cmp.Diff(matches(messages, search), inPages(t, x.index, search)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
@@ -555,7 +555,7 @@ func newestMetadata(t *testing.T, x *indexTest) {
 	for _, m := range []chat.Message{first, second, third} {
 		given := maps.Clone(m.Metadata)
 		x.apply(t, m)
-		hits := x.found(t, chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1}).Hits
+		hits := x.found(t, chat.Search{Within: m.ChatID().Parent(), Query: parse(t, "red"), Limit: 1}).Hits
 		if diff := cmp.Diff([]chat.Hit{{Message: m, Rank: chat.Whole}}, hits); diff != "" {
 			t.Errorf("version %d (-want +got):\n%s", m.Version, diff)
 		}
@@ -647,7 +647,7 @@ func versionsInAnyOrder(t *testing.T, x *indexTest) {
 				want[number] = fmt.Sprintf("kiwi v%d", v)
 			}
 		}
-		for _, h := range x.found(t, chat.Search{Chat: chat.ChatID{AppToken: x.app, Number: int64(i + 1)}, Query: parse(t, "kiwi"), Limit: 10}).Hits {
+		for _, h := range x.found(t, chat.Search{Within: chat.Parent{AppToken: x.app, ChatNumber: int64(i + 1)}, Query: parse(t, "kiwi"), Limit: 10}).Hits {
 			got[h.Message.Number] = h.Message.Body
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -722,7 +722,7 @@ func longestQueries(t *testing.T, x *indexTest) {
 	messages := x.messages(t, 1, emoji.String(), words.String(), "unrelated", "一 "+words.String())
 	x.apply(t, messages...)
 	for _, query := range queries {
-		want := matches(messages, chat.Search{Chat: messages[0].ChatID(), Query: parse(t, query)})
+		want := matches(messages, chat.Search{Within: messages[0].ChatID().Parent(), Query: parse(t, query)})
 		if len(want) == 0 {
 			t.Errorf("%.20q matches nothing", query)
 		}
@@ -737,7 +737,7 @@ func nothingToDo(t *testing.T, x *indexTest) {
 	x.apply(t, x.messages(t, 1, "red ?!")...)
 	x.expect(t, "?!")
 	x.expect(t, `""`)
-	if found := x.search(t, chat.Search{Chat: chat.ChatID{AppToken: x.app, Number: 1}}); found != nil {
+	if found := x.search(t, chat.Search{Within: chat.Parent{AppToken: x.app, ChatNumber: 1}}); found != nil {
 		t.Errorf("a query without terms finds %v", found)
 	}
 }
@@ -750,7 +750,7 @@ func cancelledIndex(t *testing.T, x *indexTest) {
 	if len(errs) != 1 || !errors.Is(errs[0], chat.ErrUnavailable) || !errors.Is(errs[0], context.Canceled) {
 		t.Errorf("Apply returned %v, want the end of the context as ErrUnavailable", errs)
 	}
-	_, err := x.index.Search(ctx, chat.Search{Chat: m.ChatID(), Query: parse(t, "red"), Limit: 1})
+	_, err := x.index.Search(ctx, chat.Search{Within: m.ChatID().Parent(), Query: parse(t, "red"), Limit: 1})
 	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("Search returned %v, want the end of the context as ErrUnavailable", err)
 	}

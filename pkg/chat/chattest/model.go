@@ -143,7 +143,7 @@ func (m *model) chatOf(number int64) *modelChat {
 func (m *model) takeChat() {
 	m.lastChat++
 	m.chats[m.lastChat] = &modelChat{messages: map[int64]chat.Message{}}
-	got, err := m.real.TakeChatNumber(m.test.Context(), m.app.Token)
+	got, err := m.real.AllocateChatNumber(m.test.Context(), m.app.Token)
 	m.same("chat number", m.lastChat, nil, got, err)
 }
 
@@ -155,7 +155,7 @@ func (m *model) openChat() {
 
 func (m *model) open(number int64) {
 	m.chats[number].open = true
-	m.same("open chat", nil, nil, nil, m.real.OpenChat(m.test.Context(), m.id(number)))
+	m.same("open chat", nil, nil, nil, m.real.CreateCounter(m.test.Context(), m.id(number)))
 }
 
 func (m *model) storeChats() {
@@ -229,7 +229,7 @@ func (m *model) takeMessage() {
 	} else {
 		wantErr = chat.ErrChatNotFound
 	}
-	got, err := m.real.TakeMessageNumber(m.test.Context(), m.id(number))
+	got, err := m.real.AllocateMessageNumber(m.test.Context(), m.id(number))
 	m.same("message number", c.last, wantErr, got, err)
 }
 

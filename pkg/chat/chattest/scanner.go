@@ -89,7 +89,7 @@ func scanWhileStoring(t *testing.T, s scannerTest) {
 	for range 4 {
 		writers.Go(func() error {
 			for ctx.Err() == nil {
-				number, err := s.TakeMessageNumber(ctx, c.ID())
+				number, err := s.AllocateMessageNumber(ctx, c.ID())
 				if err == nil {
 					err = s.StoreMessages(ctx, c.ID(), []chat.Message{newMessage(t, c.ID(), number)})
 				}

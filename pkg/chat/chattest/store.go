@@ -114,7 +114,7 @@ func (s storeTest) take(t *testing.T, token string, n int) []chat.Chat {
 	t.Helper()
 	chats := make([]chat.Chat, n)
 	for i := range chats {
-		number, err := s.TakeChatNumber(t.Context(), token)
+		number, err := s.AllocateChatNumber(t.Context(), token)
 		if err != nil {
 			t.Fatalf("take chat number: %v", err)
 		}
@@ -137,7 +137,7 @@ func newChat(t *testing.T, token string, number int64) chat.Chat {
 func (s storeTest) open(t *testing.T, token string) chat.ChatID {
 	t.Helper()
 	id := s.take(t, token, 1)[0].ID()
-	if err := s.OpenChat(t.Context(), id); err != nil {
+	if err := s.CreateCounter(t.Context(), id); err != nil {
 		t.Fatalf("open chat: %v", err)
 	}
 	return id
@@ -148,7 +148,7 @@ func (s storeTest) takeMessages(t *testing.T, id chat.ChatID, n int) []chat.Mess
 	t.Helper()
 	messages := make([]chat.Message, n)
 	for i := range messages {
-		number, err := s.TakeMessageNumber(t.Context(), id)
+		number, err := s.AllocateMessageNumber(t.Context(), id)
 		if err != nil {
 			t.Fatalf("take message number: %v", err)
 		}
@@ -298,16 +298,16 @@ func cancelled(t *testing.T, s storeTest) {
 		{"CreateApp", func() error { return s.CreateApp(ctx, newApp(t, "late")) }},
 		{"App", func() error { _, err := s.App(ctx, token); return err }},
 		{"Apps", func() error { _, _, err := s.Apps(ctx, "", 1); return err }},
-		{"TakeChatNumber", func() error { _, err := s.TakeChatNumber(ctx, token); return err }},
-		{"OpenChat", func() error { return s.OpenChat(ctx, id) }},
+		{"AllocateChatNumber", func() error { _, err := s.AllocateChatNumber(ctx, token); return err }},
+		{"CreateCounter", func() error { return s.CreateCounter(ctx, id) }},
 		{"StoreChats", func() error { return s.StoreChats(ctx, token, chats) }},
 		{"Chat", func() error { _, err := s.Chat(ctx, id); return err }},
 		{"Chats", func() error { _, _, err := s.Chats(ctx, token, page); return err }},
-		{"TakeMessageNumber", func() error { _, err := s.TakeMessageNumber(ctx, id); return err }},
+		{"AllocateMessageNumber", func() error { _, err := s.AllocateMessageNumber(ctx, id); return err }},
 		{"StoreMessages", func() error { return s.StoreMessages(ctx, id, messages) }},
 		{"Message", func() error { _, err := s.Message(ctx, id, 1); return err }},
 		{"Messages", func() error { _, _, err := s.Messages(ctx, id, page); return err }},
-		{"FindChat", func() error { return s.FindChat(ctx, id) }},
+		{"CheckChat", func() error { return s.CheckChat(ctx, id) }},
 		{"UpdateApp", func() error { _, err := s.UpdateApp(ctx, token, chat.AppEdit{At: clock}, nil); return err }},
 		{"UpdateChat", func() error { _, err := s.UpdateChat(ctx, id, chat.ChatEdit{At: clock}, nil); return err }},
 		{"UpdateMessage", func() error { _, err := s.UpdateMessage(ctx, id, 1, chat.MessageEdit{At: clock}, nil); return err }},

@@ -32,13 +32,13 @@ func unknownApp(t *testing.T, s storeTest) {
 		run  func() error
 	}{
 		{"App", func() error { _, err := s.App(t.Context(), token); return err }},
-		{"TakeChatNumber", func() error { _, err := s.TakeChatNumber(t.Context(), token); return err }},
+		{"AllocateChatNumber", func() error { _, err := s.AllocateChatNumber(t.Context(), token); return err }},
 		{"Chat", func() error { _, err := s.Chat(t.Context(), id); return err }},
 		{"Chats", func() error { _, _, err := s.Chats(t.Context(), token, chat.Page{Limit: 1}); return err }},
-		{"TakeMessageNumber", func() error { _, err := s.TakeMessageNumber(t.Context(), id); return err }},
+		{"AllocateMessageNumber", func() error { _, err := s.AllocateMessageNumber(t.Context(), id); return err }},
 		{"Message", func() error { _, err := s.Message(t.Context(), id, 1); return err }},
 		{"Messages", func() error { _, _, err := s.Messages(t.Context(), id, chat.Page{Limit: 1}); return err }},
-		{"FindChat", func() error { return s.FindChat(t.Context(), id) }},
+		{"CheckChat", func() error { return s.CheckChat(t.Context(), id) }},
 	} {
 		if err := call.run(); !errors.Is(err, chat.ErrAppNotFound) {
 			t.Errorf("%s: error %v, want %v", call.name, err, chat.ErrAppNotFound)

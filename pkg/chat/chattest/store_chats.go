@@ -89,7 +89,7 @@ func storeChatsOfUnknownApp(t *testing.T, s storeTest) {
 	wantError(t, err, chat.ErrAppNotFound)
 	_, err = s.Chat(t.Context(), chats[0].ID())
 	wantError(t, err, chat.ErrAppNotFound)
-	wantError(t, s.FindChat(t.Context(), chats[0].ID()), chat.ErrAppNotFound)
+	wantError(t, s.CheckChat(t.Context(), chats[0].ID()), chat.ErrAppNotFound)
 }
 
 func missingChat(t *testing.T, s storeTest) {
@@ -118,7 +118,7 @@ func hiddenChats(t *testing.T, s storeTest) {
 	token := s.app(t)
 	chats := s.take(t, token, 12)
 	for _, c := range chats {
-		if err := s.OpenChat(t.Context(), c.ID()); err != nil {
+		if err := s.CreateCounter(t.Context(), c.ID()); err != nil {
 			t.Fatal(err)
 		}
 		s.storeMessages(t, c.ID(), s.takeMessages(t, c.ID(), 1))

@@ -164,7 +164,7 @@ func messagesBeforeChat(t *testing.T, s storeTest) {
 	token := s.app(t)
 	chats := s.take(t, token, 1)
 	id := chats[0].ID()
-	if err := s.OpenChat(t.Context(), id); err != nil {
+	if err := s.CreateCounter(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	messages := s.takeMessages(t, id, 3)
@@ -188,7 +188,7 @@ func messagesRaceChat(t *testing.T, s storeTest) {
 	chats := s.take(t, token, 4)
 	messages := map[int64][]chat.Message{}
 	for _, c := range chats {
-		if err := s.OpenChat(t.Context(), c.ID()); err != nil {
+		if err := s.CreateCounter(t.Context(), c.ID()); err != nil {
 			t.Fatal(err)
 		}
 		messages[c.Number] = s.takeMessages(t, c.ID(), 6)

@@ -47,14 +47,14 @@ func takeSideBySide(t *testing.T, take func(context.Context) (int64, error)) {
 
 func takeChatNumbers(t *testing.T, s storeTest) {
 	token := s.app(t)
-	takeSideBySide(t, func(ctx context.Context) (int64, error) { return s.TakeChatNumber(ctx, token) })
+	takeSideBySide(t, func(ctx context.Context) (int64, error) { return s.AllocateChatNumber(ctx, token) })
 }
 
 func takeMessageNumbers(t *testing.T, s storeTest) {
 	token := s.app(t)
 	for range 2 { // chats, each numbered on its own
 		id := s.open(t, token)
-		takeSideBySide(t, func(ctx context.Context) (int64, error) { return s.TakeMessageNumber(ctx, id) })
+		takeSideBySide(t, func(ctx context.Context) (int64, error) { return s.AllocateMessageNumber(ctx, id) })
 	}
 }
 
@@ -63,9 +63,9 @@ func openAgain(t *testing.T, s storeTest) {
 	chats := s.take(t, token, 1)
 	id := chats[0].ID()
 	again := []func() error{
-		func() error { return s.OpenChat(t.Context(), id) },
+		func() error { return s.CreateCounter(t.Context(), id) },
 		func() error { return s.StoreChats(t.Context(), token, chats) },
-		func() error { return s.OpenChat(t.Context(), id) },
+		func() error { return s.CreateCounter(t.Context(), id) },
 		func() error { return s.StoreChats(t.Context(), token, chats) },
 	}
 	for i, open := range again {
@@ -85,7 +85,7 @@ func openChat(t *testing.T, s storeTest) {
 	token := s.app(t)
 	chats := s.take(t, token, 3)
 	opened, stored, taken := chats[0].ID(), chats[1].ID(), chats[2].ID()
-	if err := s.OpenChat(t.Context(), opened); err != nil {
+	if err := s.CreateCounter(t.Context(), opened); err != nil {
 		t.Fatal(err)
 	}
 	s.storeChats(t, token, chats[1:2])
@@ -99,10 +99,10 @@ func openChat(t *testing.T, s storeTest) {
 		{"only taken", taken, chat.ErrChatNotFound},
 		{"not taken", chat.ChatID{AppToken: token, Number: 4}, chat.ErrChatNotFound},
 	} {
-		if err := s.FindChat(t.Context(), c.id); !errors.Is(err, c.want) {
+		if err := s.CheckChat(t.Context(), c.id); !errors.Is(err, c.want) {
 			t.Errorf("find a chat %s: error %v, want %v", c.name, err, c.want)
 		}
-		if _, err := s.TakeMessageNumber(t.Context(), c.id); !errors.Is(err, c.want) {
+		if _, err := s.AllocateMessageNumber(t.Context(), c.id); !errors.Is(err, c.want) {
 			t.Errorf("take a message number of a chat %s: error %v, want %v", c.name, err, c.want)
 		}
 	}

@@ -168,7 +168,7 @@ func benchmarkSearch(b *testing.B, size int) {
 						b.Fatal(err)
 					}
 					begun := time.Now()
-					search := chat.Search{Chat: chat.ChatID{AppToken: corpus[0].AppToken, Number: in.chat}, Query: q, Limit: chat.DefaultPage}
+					search := chat.Search{Within: chat.Parent{AppToken: corpus[0].AppToken, ChatNumber: in.chat}, Query: q, Limit: chat.DefaultPage}
 					if _, err := x.Search(b.Context(), search); err != nil {
 						b.Fatal(err)
 					}

@@ -23,10 +23,10 @@ const (
 	timeBits   = 8 // 256 milliseconds
 )
 
-// bucketsOf returns the buckets of a chat or, with number 0, of an app.
-func bucketsOf(id chat.ChatID) buckets {
-	prefix := prefixOf(scopeOf(id))
-	if id.Number == 0 {
+// bucketsOf returns the buckets of a chat or an app.
+func bucketsOf(parent chat.Parent) buckets {
+	prefix := prefixOf(parent.String())
+	if parent.IsApp() {
 		return buckets{prefix: prefix, bits: timeBits}
 	}
 	return buckets{prefix: prefix, bits: numberBits}

@@ -21,15 +21,6 @@ const (
 	messageField = "message" // stored only
 )
 
-// scopeOf returns the term that all messages of a chat have or, with number 0,
-// of an app.
-func scopeOf(id chat.ChatID) string {
-	if id.Number == 0 {
-		return id.AppToken
-	}
-	return id.String()
-}
-
 // prefixOf returns what stands in front of the other terms of an app or a chat:
 // a hash, because a token of 36 characters would make each term several times
 // as long. Two may have the same, so what is found by such terms is always met
@@ -79,13 +70,13 @@ func newDocument(m chat.Message) (*document, error) {
 	}
 	d := &document{name: nameOf(m), fields: make([]index.Field, 0, 7)}
 	d.fields = append(d.fields, newStored(messageField, stored))
-	numbers := bucketsOf(m.ChatID()).termOf(m.Number)
+	numbers := bucketsOf(m.ChatID().Parent()).termOf(m.Number)
 	if m.Deleted() {
 		d.fields = append(d.fields, newTerms(bucketField, "", numbers))
 		return d, nil
 	}
 	app, words := prefixOf(m.AppToken), strings.Fields(chat.Fold(m.Body))
-	times := bucketsOf(chat.ChatID{AppToken: m.AppToken}).termOf(m.CreatedAt.UnixMilli())
+	times := bucketsOf(chat.AppParent(m.AppToken)).termOf(m.CreatedAt.UnixMilli())
 	d.fields = append(d.fields,
 		newTerms(scopeField, "", m.AppToken, m.ChatID().String()),
 		newTerms(bucketField, "", times, numbers),

@@ -14,26 +14,26 @@ import (
 
 // Search implements chat.Index. It sees the index at one moment, whatever
 // Apply does meanwhile.
-func (x *Index) Search(ctx context.Context, search chat.Search) (chat.Found, error) {
+func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResult, error) {
 	x.open.RLock()
 	defer x.open.RUnlock()
 	if x.closed {
-		return chat.Found{}, errClosed
+		return chat.SearchResult{}, errClosed
 	}
 	rebuilding := x.rebuilding.Load() // before the reader: what ends later may be missing there
 	reader, err := x.engine.Reader()
 	if err != nil {
-		return chat.Found{}, fmt.Errorf("%w: read the search index: %w", chat.ErrUnavailable, err)
+		return chat.SearchResult{}, fmt.Errorf("%w: read the search index: %w", chat.ErrUnavailable, err)
 	}
 	defer reader.Close()
 	f := &finder{
 		reader: reader.(snapshot), search: search, filter: newFilter(search),
-		prefix: prefixOf(search.Chat.AppToken), buckets: bucketsOf(search.Chat), costs: x.costs,
+		prefix: prefixOf(search.Within.AppToken), buckets: bucketsOf(search.Within), costs: x.costs,
 		vocabularies: x.vocabularies, newestBuckets: x.newestBuckets,
 	}
 	found, err := f.page(ctx)
 	if err != nil {
-		return chat.Found{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
+		return chat.SearchResult{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
 	}
 	if rebuilding {
 		found.IndexedThrough = time.Time{}
@@ -61,7 +61,7 @@ func (f *finder) present(segment uint64) bool {
 	return slices.ContainsFunc(f.reader.Segments(), func(s *scorch.SegmentSnapshot) bool { return s.Id() == segment })
 }
 
-func (f *finder) page(ctx context.Context) (found chat.Found, err error) {
+func (f *finder) page(ctx context.Context) (found chat.SearchResult, err error) {
 	if err := ctx.Err(); err != nil {
 		return found, err
 	}
@@ -150,7 +150,7 @@ func (f *finder) check(ctx context.Context, c candidate, rank chat.Rank) (h chat
 		return h, err
 	}
 	p := &f.parts[c.part]
-	if h.Message, err = p.message(c.document, c.at, f.search.Chat.AppToken); err != nil {
+	if h.Message, err = p.message(c.document, c.at, f.search.Within.AppToken); err != nil {
 		return h, err
 	}
 	h.Rank = rank

@@ -60,7 +60,7 @@ func (f *finder) newPart(s *segmentReader) (p part, err error) {
 
 // live returns the live messages of what is searched in a segment.
 func (f *finder) live(s *segmentReader) (*roaring.Bitmap, error) {
-	live, err := s.having(scopeField, []byte(scopeOf(f.search.Chat)))
+	live, err := s.having(scopeField, []byte(f.search.Within.String()))
 	if err == nil && f.search.Sender != "" && !live.IsEmpty() {
 		var by *roaring.Bitmap
 		if by, err = s.having(senderField, []byte(f.prefix+f.search.Sender)); err == nil {
@@ -77,7 +77,7 @@ func (f *finder) live(s *segmentReader) (*roaring.Bitmap, error) {
 // costs more than to go over its buckets until a page is full.
 func (f *finder) manyFor(s *segmentReader, matches uint64) bool {
 	most := f.costs.ofChat
-	if f.search.Chat.Number == 0 {
+	if f.search.Within.IsApp() {
 		most = f.costs.ofApp
 	}
 	return matches*matches > most*uint64(s.FullSize())
@@ -125,7 +125,7 @@ func (f *finder) matchingTerm(ctx context.Context, p *part, in *roaring.Bitmap, 
 	if t.Phrase || rank == chat.Whole {
 		return f.inOrder(p, in, words)
 	}
-	if last == 0 && (rank == chat.Beginning || chat.IsUnspaced(words[0])) {
+	if last == 0 && (rank == chat.Prefix || chat.IsUnspaced(words[0])) {
 		return f.beginning(ctx, p, in, words[0])
 	}
 	if last == 0 {
@@ -135,7 +135,7 @@ func (f *finder) matchingTerm(ctx context.Context, p *part, in *roaring.Bitmap, 
 	if err != nil {
 		return nil, err
 	}
-	if rank == chat.Beginning || chat.IsUnspaced(words[0]) {
+	if rank == chat.Prefix || chat.IsUnspaced(words[0]) {
 		in, err = f.inOrder(p, in, words[:1])
 	} else {
 		in, err = f.containing(ctx, p, in, words[0]+" ")

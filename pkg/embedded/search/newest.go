@@ -195,14 +195,14 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 // high is the highest number or time that can come after last, and low the
 // lowest that the filter lets through.
 func (f *finder) high(last chat.Position) int64 {
-	if f.search.Chat.Number == 0 {
+	if f.search.Within.IsApp() {
 		return min(f.filter.to-1, last.Created)
 	}
 	return min(f.filter.before-1, last.Number)
 }
 
 func (f *finder) low() int64 {
-	if f.search.Chat.Number == 0 {
+	if f.search.Within.IsApp() {
 		return f.filter.from
 	}
 	return f.filter.after + 1
@@ -210,7 +210,7 @@ func (f *finder) low() int64 {
 
 // order is what buckets are made by.
 func (f *finder) order(at place) int64 {
-	if f.search.Chat.Number == 0 {
+	if f.search.Within.IsApp() {
 		return at.created
 	}
 	return at.number
@@ -222,7 +222,7 @@ func (f *finder) start(rank chat.Rank) chat.Position {
 }
 
 func (f *finder) position(at place, rank chat.Rank) chat.Position {
-	if f.search.Chat.Number != 0 {
+	if !f.search.Within.IsApp() {
 		return chat.Position{Rank: rank, Number: at.number}
 	}
 	return chat.Position{Rank: rank, Created: at.created, Chat: at.chat, Number: at.number}

@@ -91,8 +91,8 @@ func drawSearch(t *rapid.T, app string) chat.Search {
 		t.Fatal(err)
 	}
 	s := chat.Search{
-		Chat:  chat.ChatID{AppToken: app, Number: rapid.Int64Range(0, 2).Draw(t, "in")},
-		Query: query, Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
+		Within: chat.Parent{AppToken: app, ChatNumber: rapid.Int64Range(0, 2).Draw(t, "in")},
+		Query:  query, Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
 	}
 	if rapid.Bool().Draw(t, "of one sender") {
 		s.Sender = "bob"
@@ -110,7 +110,7 @@ func drawSearch(t *rapid.T, app string) chat.Search {
 func match(s chat.Search, messages []chat.Message) []string {
 	var hits []chat.Hit
 	for _, m := range chat.NewestVersions(messages) {
-		in := s.Chat.Number == 0 || s.Chat.Number == m.ChatNumber
+		in := s.Within.IsApp() || s.Within.ChatNumber == m.ChatNumber
 		number := m.Number > s.After && (s.Before == 0 || m.Number < s.Before)
 		created := !m.CreatedAt.Before(s.From) && (s.To.IsZero() || m.CreatedAt.Before(s.To))
 		if rank := s.Query.Rank(chat.Fold(m.Body)); rank > 0 && in && number && created && (s.Sender == "" || s.Sender == m.Sender) && !m.Deleted() {

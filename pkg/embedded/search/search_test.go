@@ -83,7 +83,7 @@ func find(t *testing.T, x *search.Index, id chat.ChatID, text string) []int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := x.Search(t.Context(), chat.Search{Chat: id, Query: query, Limit: chat.MaxPage})
+	found, err := x.Search(t.Context(), chat.Search{Within: id.Parent(), Query: query, Limit: chat.MaxPage})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, searchErr := x.Search(t.Context(), chat.Search{Chat: messages[0].ChatID(), Query: query, Limit: 1})
+	_, searchErr := x.Search(t.Context(), chat.Search{Within: messages[0].ChatID().Parent(), Query: query, Limit: 1})
 	for _, tt := range []struct {
 		name string
 		err  error

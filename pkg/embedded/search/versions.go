@@ -45,7 +45,7 @@ func (x *Index) versions(ctx context.Context, id chat.ChatID, first, last int64)
 
 // versions adds to held what a segment has of messages of a chat.
 func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int64]chat.Indexed) error {
-	live, err := s.having(scopeField, []byte(scopeOf(id)))
+	live, err := s.having(scopeField, []byte(id.String()))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int
 
 // numbered returns the documents of a chat in the buckets of these numbers.
 func (s *segmentReader) numbered(id chat.ChatID, first, last int64) (*roaring.Bitmap, error) {
-	all, found := bucketsOf(id), roaring.New()
+	all, found := bucketsOf(id.Parent()), roaring.New()
 	for bucket := all.key(last); bucket <= all.key(first); bucket++ {
 		in, err := s.having(bucketField, []byte(all.term(bucket)))
 		if err != nil {

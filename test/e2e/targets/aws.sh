@@ -19,5 +19,5 @@ export OPENSEARCH_ENDPOINT=$CHATAPI_TEST_OPENSEARCH
 exports=$("$root/bin/chatapi" setup)
 eval "$exports"
 export CHATAPI_E2E_TARGET=aws
-export CHATAPI_E2E_STOP="$root/engines/switch.sh stop" CHATAPI_E2E_START="$root/engines/switch.sh start"
+export CHATAPI_E2E_STOP="$root/test/engines/switch.sh stop" CHATAPI_E2E_START="$root/test/engines/switch.sh start"
 serve_for --backend aws -- "$@"

@@ -9,38 +9,37 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
-	"chatapi/pkg/indexer"
 )
 
 // The points: every step of the way of a create, and the engines' HTTP.
 const (
-	CreateApp         = "Store.CreateApp"
-	TakeChatNumber    = "Store.TakeChatNumber"
-	OpenChat          = "Store.OpenChat"
-	StoreChats        = "Store.StoreChats"
-	TakeMessageNumber = "Store.TakeMessageNumber"
-	StoreMessages     = "Store.StoreMessages"
-	UpdateMessage     = "Store.UpdateMessage"
-	DeleteMessage     = "Store.DeleteMessage"
-	ClaimKey          = "Idempotency.Claim"
-	RecordNumber      = "Idempotency.Record"
-	ReleaseKey        = "Idempotency.Release"
-	Send              = "Queue.Send"
-	Receive           = "Queue.Receive"
-	DeleteDelivery    = "Queue.Delete"
-	ReadStream        = "Stream.Read"
-	Checkpoint        = "Stream.Checkpoint"
-	Apply             = "Index.Apply"
-	SendDeadLetter    = "DeadLetters.Send"
-	DynamoDB          = "DynamoDB.HTTP"
-	SQS               = "SQS.HTTP"
-	OpenSearch        = "OpenSearch.HTTP"
-	OpenSearchBulk    = "OpenSearch.Bulk" // a bulk request, which is a call of OpenSearch.HTTP as well
+	CreateApp             = "Store.CreateApp"
+	AllocateChatNumber    = "Store.AllocateChatNumber"
+	CreateCounter         = "Store.CreateCounter"
+	StoreChats            = "Store.StoreChats"
+	AllocateMessageNumber = "Store.AllocateMessageNumber"
+	StoreMessages         = "Store.StoreMessages"
+	UpdateMessage         = "Store.UpdateMessage"
+	DeleteMessage         = "Store.DeleteMessage"
+	ClaimKey              = "Idempotency.Claim"
+	RecordNumber          = "Idempotency.Record"
+	ReleaseKey            = "Idempotency.Release"
+	Send                  = "Queue.Send"
+	Receive               = "Queue.Receive"
+	DeleteDelivery        = "Queue.Delete"
+	ReadStream            = "Stream.Read"
+	Checkpoint            = "Stream.Checkpoint"
+	Apply                 = "Index.Apply"
+	SendDeadLetter        = "DeadLetters.Send"
+	DynamoDB              = "DynamoDB.HTTP"
+	SQS                   = "SQS.HTTP"
+	OpenSearch            = "OpenSearch.HTTP"
+	OpenSearchBulk        = "OpenSearch.Bulk" // a bulk request, which is a call of OpenSearch.HTTP as well
 )
 
 // Points are all of them.
 var Points = []string{
-	CreateApp, TakeChatNumber, OpenChat, StoreChats, TakeMessageNumber, StoreMessages,
+	CreateApp, AllocateChatNumber, CreateCounter, StoreChats, AllocateMessageNumber, StoreMessages,
 	UpdateMessage, DeleteMessage, ClaimKey, RecordNumber, ReleaseKey, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
 	DynamoDB, SQS, OpenSearch, OpenSearchBulk,
 }
@@ -48,8 +47,8 @@ var Points = []string{
 // Steps are the points that a create passes one after the other, and those of
 // edits and deletes.
 var Steps = []string{
-	TakeMessageNumber, Send, Receive, StoreMessages, DeleteDelivery, ReadStream, Apply, Checkpoint,
-	TakeChatNumber, OpenChat, StoreChats, UpdateMessage, DeleteMessage, ClaimKey, RecordNumber,
+	AllocateMessageNumber, Send, Receive, StoreMessages, DeleteDelivery, ReadStream, Apply, Checkpoint,
+	AllocateChatNumber, CreateCounter, StoreChats, UpdateMessage, DeleteMessage, ClaimKey, RecordNumber,
 }
 
 // Store wraps a store. Its reads meet no faults.
@@ -64,18 +63,18 @@ func (s *store) CreateApp(ctx context.Context, app chat.App) error {
 	return s.x.call(CreateApp, func() error { return s.Store.CreateApp(ctx, app) })
 }
 
-func (s *store) TakeChatNumber(ctx context.Context, appToken string) (n int64, err error) {
-	err = s.x.call(TakeChatNumber, func() (err error) { n, err = s.Store.TakeChatNumber(ctx, appToken); return err })
+func (s *store) AllocateChatNumber(ctx context.Context, appToken string) (n int64, err error) {
+	err = s.x.call(AllocateChatNumber, func() (err error) { n, err = s.Store.AllocateChatNumber(ctx, appToken); return err })
 	return n, err
 }
 
-func (s *store) TakeMessageNumber(ctx context.Context, id chat.ChatID) (n int64, err error) {
-	err = s.x.call(TakeMessageNumber, func() (err error) { n, err = s.Store.TakeMessageNumber(ctx, id); return err })
+func (s *store) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (n int64, err error) {
+	err = s.x.call(AllocateMessageNumber, func() (err error) { n, err = s.Store.AllocateMessageNumber(ctx, id); return err })
 	return n, err
 }
 
-func (s *store) OpenChat(ctx context.Context, id chat.ChatID) error {
-	return s.x.call(OpenChat, func() error { return s.Store.OpenChat(ctx, id) })
+func (s *store) CreateCounter(ctx context.Context, id chat.ChatID) error {
+	return s.x.call(CreateCounter, func() error { return s.Store.CreateCounter(ctx, id) })
 }
 
 func (s *store) StoreChats(ctx context.Context, appToken string, chats []chat.Chat) error {
@@ -271,10 +270,10 @@ func (s *stream) Checkpoint(ctx context.Context, sequence uint64) error {
 }
 
 // Index wraps an index. Its searches meet no faults.
-func (x *Injector) Index(of chat.Index) chat.Index { return &index{of, x} }
+func (x *Injector) Index(of chat.VersionIndex) chat.VersionIndex { return &index{of, x} }
 
 type index struct {
-	chat.Index
+	chat.VersionIndex
 	x *Injector
 }
 
@@ -284,7 +283,7 @@ func (i *index) Apply(ctx context.Context, messages []chat.Message) []error {
 		return i.some(ctx, messages, f)
 	}
 	var failed []error
-	err := i.x.around(f, Apply, func() error { failed = i.Index.Apply(ctx, messages); return nil })
+	err := i.x.around(f, Apply, func() error { failed = i.VersionIndex.Apply(ctx, messages); return nil })
 	if err == nil {
 		return failed
 	}
@@ -303,19 +302,19 @@ func (i *index) some(ctx context.Context, messages []chat.Message, f fate) []err
 		}
 		kept, places = append(kept, m), append(places, n)
 	}
-	for n, err := range i.Index.Apply(ctx, kept) {
+	for n, err := range i.VersionIndex.Apply(ctx, kept) {
 		errs[places[n]] = err
 	}
 	return errs
 }
 
 // DeadLetters wraps dead letters.
-func (x *Injector) DeadLetters(of indexer.DeadLetters) indexer.DeadLetters {
+func (x *Injector) DeadLetters(of chat.DeadLetters) chat.DeadLetters {
 	return &deadLetters{of, x}
 }
 
 type deadLetters struct {
-	indexer.DeadLetters
+	chat.DeadLetters
 	x *Injector
 }
 

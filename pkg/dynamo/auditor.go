@@ -22,28 +22,21 @@ const tallies = 8
 var errMoving = fmt.Errorf("%w: the count changed %d times while its rows were counted", chat.ErrUnavailable, tallies)
 
 // Counter implements chat.Auditor with one call.
-func (s *Store) Counter(ctx context.Context, id chat.ChatID) (int64, bool, error) {
-	value, found, err := s.counter(ctx, counterName(id))
+func (s *Store) Counter(ctx context.Context, parent chat.Parent) (int64, bool, error) {
+	value, found, err := s.counter(ctx, parent.String())
 	if err != nil {
 		return 0, false, failure("read counter", err)
 	}
 	return value, found, nil
 }
 
-func counterName(id chat.ChatID) string {
-	if id.Number == 0 {
-		return id.AppToken
-	}
-	return id.String()
-}
-
 // RaiseCounter implements chat.Auditor with one call of one write unit. A
 // number that is taken at the same time is above or below the raise, as
 // DynamoDB orders the two.
-func (s *Store) RaiseCounter(ctx context.Context, id chat.ChatID, value int64) error {
+func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int64) error {
 	below := expression.AttributeNotExists(expression.Name("counter")).
 		Or(expression.Name("value").LessThan(expression.Value(value)))
-	update, err := newUpdate(s.tables.Counters, counterKey(counterName(id)), expression.NewBuilder().
+	update, err := newUpdate(s.tables.Counters, counterKey(parent.String()), expression.NewBuilder().
 		WithUpdate(expression.Set(expression.Name("value"), expression.Value(value))).WithCondition(below))
 	if err != nil {
 		return fmt.Errorf("raise counter: %w", err)
@@ -54,32 +47,32 @@ func (s *Store) RaiseCounter(ctx context.Context, id chat.ChatID, value int64) e
 	return nil
 }
 
-// TallyChats implements chat.Auditor with a read of the app's row before and
+// CountChats implements chat.Auditor with a read of the app's row before and
 // after a count of its chats, which reads them all.
-func (s *Store) TallyChats(ctx context.Context, appToken string) (chat.Tally, error) {
+func (s *Store) CountChats(ctx context.Context, appToken string) (chat.Count, error) {
 	tally, _, err := s.tally(ctx, s.chatsOf(appToken))
 	return tally, whyNoTally("count chats", err)
 }
 
-// TallyMessages implements chat.Auditor with a read of the chat's row before
+// CountMessages implements chat.Auditor with a read of the chat's row before
 // and after a count of its messages, which reads them all.
-func (s *Store) TallyMessages(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
+func (s *Store) CountMessages(ctx context.Context, id chat.ChatID) (chat.Count, error) {
 	tally, _, err := s.tally(ctx, s.messagesOf(id))
 	return tally, whyNoTally("count messages", err)
 }
 
-// RepairChatCount implements chat.Auditor with the calls of TallyChats and,
+// RepairChatCount implements chat.Auditor with the calls of CountChats and,
 // where the count is wrong, a write of one write unit for each KB of the app's
 // row.
-func (s *Store) RepairChatCount(ctx context.Context, appToken string) (chat.Tally, error) {
+func (s *Store) RepairChatCount(ctx context.Context, appToken string) (chat.Count, error) {
 	tally, err := s.repairCount(ctx, s.chatsOf(appToken))
 	return tally, whyNoTally("repair count of chats", err)
 }
 
-// RepairMessageCount implements chat.Auditor with the calls of TallyMessages
+// RepairMessageCount implements chat.Auditor with the calls of CountMessages
 // and, where the count is wrong, a write of one write unit for each KB of the
 // chat's row.
-func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (chat.Tally, error) {
+func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (chat.Count, error) {
 	tally, err := s.repairCount(ctx, s.messagesOf(id))
 	return tally, whyNoTally("repair count of messages", err)
 }
@@ -143,47 +136,47 @@ func (k kept) count() int64 { return k.ChatCount + k.MessageCount } // a row has
 // transaction numbers the change: where that number is the same before and
 // after the rows were counted, no row came or went between, and the two are of
 // one instant.
-func (s *Store) tally(ctx context.Context, c counted) (t chat.Tally, changes int64, err error) {
+func (s *Store) tally(ctx context.Context, c counted) (t chat.Count, changes int64, err error) {
 	before, err := s.readCount(ctx, c)
 	for range tallies {
 		if err != nil {
-			return chat.Tally{}, 0, err
+			return chat.Count{}, 0, err
 		}
 		rows, err := s.countRows(ctx, c)
 		if err != nil {
-			return chat.Tally{}, 0, err
+			return chat.Count{}, 0, err
 		}
 		after, err := s.readCount(ctx, c)
 		if err != nil {
-			return chat.Tally{}, 0, err
+			return chat.Count{}, 0, err
 		}
 		if after.Changes == before.Changes {
-			return chat.Tally{Kept: after.count(), Counted: rows}, after.Changes, nil
+			return chat.Count{Stored: after.count(), Actual: rows}, after.Changes, nil
 		}
 		before = after
 	}
-	return chat.Tally{}, 0, errMoving
+	return chat.Count{}, 0, errMoving
 }
 
 // repairCount sets a count that is wrong to what it counts, on the condition
 // that no row came or went since the tally. It returns the first tally.
-func (s *Store) repairCount(ctx context.Context, c counted) (first chat.Tally, err error) {
+func (s *Store) repairCount(ctx context.Context, c counted) (first chat.Count, err error) {
 	for try := range tallies {
 		tally, changes, err := s.tally(ctx, c)
 		if err != nil {
-			return chat.Tally{}, err
+			return chat.Count{}, err
 		}
 		if try == 0 {
 			first = tally
 		}
-		if tally.Right() {
+		if tally.Exact() {
 			return first, nil
 		}
-		if err := s.setCount(ctx, c, tally.Counted, changes); !conditionFailed(err) {
+		if err := s.setCount(ctx, c, tally.Actual, changes); !conditionFailed(err) {
 			return first, err
 		}
 	}
-	return chat.Tally{}, errMoving
+	return chat.Count{}, errMoving
 }
 
 func (s *Store) setCount(ctx context.Context, c counted, rows, changes int64) error {

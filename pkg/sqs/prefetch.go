@@ -1,4 +1,4 @@
-package local
+package sqs
 
 import (
 	"context"
@@ -35,9 +35,9 @@ type received struct {
 }
 
 // Receive implements chat.Receiver.
-func (p *prefetcher) Receive(ctx context.Context, most int) ([]chat.Delivery, error) {
+func (p *prefetcher) Receive(ctx context.Context, limit int) ([]chat.Delivery, error) {
 	if len(p.underWay) == 0 && ctx.Err() == nil {
-		p.begin(ctx, most)
+		p.begin(ctx, limit)
 	}
 	select {
 	case <-ctx.Done():
@@ -48,7 +48,7 @@ func (p *prefetcher) Receive(ctx context.Context, most int) ([]chat.Delivery, er
 			return nil, first.err
 		}
 		all := append(first.deliveries, p.more()...)
-		for p.begin(ctx, most) {
+		for p.begin(ctx, limit) {
 		}
 		return all, nil
 	}
@@ -56,14 +56,14 @@ func (p *prefetcher) Receive(ctx context.Context, most int) ([]chat.Delivery, er
 
 // begin begins a call and reports whether it did: not where so many are under
 // way as may be.
-func (p *prefetcher) begin(ctx context.Context, most int) bool {
+func (p *prefetcher) begin(ctx context.Context, limit int) bool {
 	select {
 	case p.underWay <- struct{}{}:
 	default:
 		return false
 	}
 	go func() {
-		deliveries, err := p.Receiver.Receive(ctx, most)
+		deliveries, err := p.Receiver.Receive(ctx, limit)
 		p.ended <- received{deliveries: deliveries, err: err}
 	}()
 	return true

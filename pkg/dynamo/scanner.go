@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/dynamo/layout"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -35,34 +36,9 @@ func (s *Store) ScanMessages(ctx context.Context, cursor string, limit int) ([]c
 	}
 	messages := make([]chat.Message, len(out.Items))
 	for i, row := range out.Items {
-		messages[i] = scanned(row)
+		messages[i], _ = layout.DecodeMessage(row) // of a row that is not a message, the key alone
 	}
 	return messages, scanCursorAfter(out.LastEvaluatedKey), nil
-}
-
-// scanned returns the message of a row, and only the key where the row is none.
-func scanned(row item) chat.Message {
-	var m messageRow
-	if err := attributevalue.UnmarshalMap(row, &m); err == nil {
-		return m.message(parseChatID(m.Chat))
-	}
-	key := keyOf(row)
-	id := parseChatID(key.Chat)
-	return chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: key.MessageNumber}
-}
-
-// rowKey is the key of a row of the Messages table.
-type rowKey struct {
-	Chat          string `dynamodbav:"chat"`
-	MessageNumber int64  `dynamodbav:"message_number"`
-}
-
-// keyOf reads the key of a row. The table's schema says what it is made of.
-// What is left to fail is a number with a fraction, which becomes 0: no number
-// of a message.
-func keyOf(row item) (key rowKey) {
-	_ = attributevalue.UnmarshalMap(item{"chat": row["chat"], "message_number": row["message_number"]}, &key)
-	return key
 }
 
 // scanCursorAfter returns the cursor of the page that begins after a key, ""
@@ -71,8 +47,9 @@ func scanCursorAfter(last item) string {
 	if len(last) == 0 {
 		return ""
 	}
-	key := keyOf(last)
-	return base64.RawURLEncoding.EncodeToString([]byte(key.Chat + "#" + strconv.FormatInt(key.MessageNumber, 10)))
+	var key layout.Message
+	_ = attributevalue.UnmarshalMap(last, &key) // it is a key of the Messages table
+	return base64.RawURLEncoding.EncodeToString([]byte(key.Chat + "#" + strconv.FormatInt(key.Number, 10)))
 }
 
 // readScanCursor returns the key that a cursor stands for, nil for the first

@@ -1,4 +1,4 @@
-package local_test
+package sqs_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
-	"chatapi/pkg/local"
+	"chatapi/pkg/sqs"
 )
 
 // fewAtOnce is a queue that, like SQS, gives some deliveries a call and takes a
@@ -79,7 +79,7 @@ func TestPrefetch(t *testing.T) {
 		defer time.Sleep(callTakes) // the calls under way end
 		defer cancel()
 		queue := newFewAtOnce(total)
-		receiver := local.Prefetch(queue, calls)
+		receiver := sqs.Prefetch(queue, calls)
 		seen, receives := map[string]bool{}, 0
 		for ; len(seen) < total; receives++ {
 			deliveries, err := receiver.Receive(ctx, 1000)
@@ -110,7 +110,7 @@ func TestPrefetchIdle(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.Sleep(callTakes) // the call under way ends
 		queue := newFewAtOnce(1)
-		receiver := local.Prefetch(queue, 5)
+		receiver := sqs.Prefetch(queue, 5)
 		if deliveries, err := receiver.Receive(ctx, 10); len(deliveries) != 1 || err != nil {
 			t.Fatalf("%d deliveries, error %v, want 1", len(deliveries), err)
 		}

@@ -1,7 +1,6 @@
 package embedded_test
 
 import (
-	"context"
 	"testing"
 
 	"chatapi/pkg/chat"
@@ -13,10 +12,7 @@ func TestDeadLetters(t *testing.T) {
 	chattest.DeadLetters(t, func(t *testing.T) chattest.DeadLettersUnderTest {
 		b := open(t, t.TempDir(), embedded.Options{})
 		return chattest.DeadLettersUnderTest{
-			Open: func(*testing.T) chat.DeadLetters { return b.DeadLetters.Letters(embedded.SourceStream) },
-			Send: func(ctx context.Context, reason, body string) error {
-				return b.DeadLetters.Send(ctx, reason, []byte(body))
-			},
+			Open: func(*testing.T) chat.DeadLetters { return b.OpenDeadLetters() },
 		}
 	})
 }

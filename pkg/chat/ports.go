@@ -1,0 +1,24 @@
+package chat
+
+import "context"
+
+// Ports are the ports of a running service. A backend fills all of them; the
+// API, the consumers and the commands take what they need.
+type Ports struct {
+	Store       Store
+	Readers     Readers
+	Idempotency Idempotency
+	Auditor     Auditor
+	Scanner     Scanner
+
+	Queue             Queue
+	Receiver          Receiver
+	CreateDeadLetters DeadLetters
+
+	Stream            Stream
+	Batches           BatchStream // nil if the stream has no batches to read again
+	ChangeDeadLetters DeadLetters
+
+	Index   VersionIndex
+	Rebuild func(ctx context.Context) (Rebuild, error) // begins or resumes a rebuild of the index
+}

@@ -1,5 +1,5 @@
 // Package functions_test holds what is true of all functions together: what
-// each links, and that template, code and README name the same routes.
+// each links, and that template, code and docs/api.md name the same routes.
 package functions_test
 
 import (

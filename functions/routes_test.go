@@ -27,7 +27,7 @@ func TestRoutesAreTheSameEverywhere(t *testing.T) {
 		routes func(*testing.T) routes
 	}{
 		{"template.yaml", want, routesOfTemplate},
-		{"README.md", want, routesOfReadme},
+		{"docs/api.md", want, routesOfGuide},
 		{"docs/openapi.yaml", documented, routesOfDocument},
 	}
 	for _, test := range tests {
@@ -83,17 +83,13 @@ func routesOfDocument(t *testing.T) routes {
 	return found
 }
 
-// readmeRow is a table row such as | `POST /api/v1/apps` | create-app |.
-var readmeRow = regexp.MustCompile("(?m)^\\|\\s*`([A-Z]+ /[^`]*)`\\s*\\|\\s*`?([a-z-]+)`?\\s*\\|")
+// routeRow is a table row such as | `POST /api/v1/apps` | create-app |.
+var routeRow = regexp.MustCompile("(?m)^\\|\\s*`([A-Z]+ /[^`]*)`\\s*\\|\\s*`?([a-z-]+)`?\\s*\\|")
 
-func routesOfReadme(t *testing.T) routes {
+func routesOfGuide(t *testing.T) routes {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := routes{}
-	for _, row := range readmeRow.FindAllStringSubmatch(string(readme), -1) {
+	for _, row := range routeRow.FindAllStringSubmatch(readGuide(t), -1) {
 		found[row[1]] = row[2]
 	}
 	return found

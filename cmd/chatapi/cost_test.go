@@ -57,9 +57,9 @@ func TestCostJSON(t *testing.T) {
 
 func noEnvironment(string) string { return "" }
 
-// TestCostInREADME holds that the README shows what the command prints.
-func TestCostInREADME(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// TestCostInGuide holds that docs/deploy.md shows what the command prints.
+func TestCostInGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/deploy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestCostInREADME(t *testing.T) {
 	if status := run(t.Context(), []string{"cost"}, noEnvironment, nil, &out, &out); status != 0 {
 		t.Fatal(out.String())
 	}
-	if !strings.Contains(string(readme), "$ bin/chatapi cost\n"+out.String()+"```\n") {
-		t.Errorf("README.md shows another output than this:\n%s", out.String())
+	if !strings.Contains(string(guide), "$ bin/chatapi cost\n"+out.String()+"```\n") {
+		t.Errorf("docs/deploy.md shows another output than this:\n%s", out.String())
 	}
 }

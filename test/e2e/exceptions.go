@@ -3,25 +3,25 @@ package e2e
 import "strings"
 
 // Exception names a case that a target is known to fail through no fault of
-// this project. The case still runs. Its failure is counted as excepted, and
-// where all that it names passes, the runner says that it can go.
+// this project. The case still runs. Its failure is counted as excepted, and if
+// everything that it names passes, the runner says that it can go.
 type Exception struct {
 	Target string // a script in targets, by its name
 	Case   string // <part>/<case>, or <part>/<group> for every case "<group>: …"
-	Reason string // the emulator's fault, in the words of docs/differences.md
+	Reason string // the emulator's fault, in the words of docs/testing.md
 }
 
-// Exceptions returns every exception. docs/differences.md lists the same, in
-// the same order.
+// Exceptions returns every exception. docs/testing.md lists the same, in the
+// same order.
 func Exceptions() []Exception {
 	const (
-		links   = "Before the stage its URLs have segments that events leave out, so links lack them"
-		refuses = "It refuses what has no route with its own 403, without the template's gateway responses"
-		utf8    = "It puts U+FFFD in the place of bytes that are no UTF-8 before the function sees them"
+		links   = "Its URLs have segments before the stage that events leave out, so links lack them"
+		refuses = "It refuses a path without a route with its own 403, without the template's gateway responses"
+		utf8    = "It replaces bytes that are not UTF-8 with U+FFFD before the function sees them"
 		slashes = "It joins double slashes before it looks for a route"
-		crashes = "It answers 502 to bytes that are no UTF-8, before the function sees them"
-		routes  = "It decodes the path before it looks for a route, so an escaped slash is one"
-		methods = "It does not tell a wrong method from a path that has no route: both are a 404"
+		crashes = "It responds with 502 to bytes that are not UTF-8, before the function sees them"
+		routes  = "It decodes the path before it looks for a route, so an escaped slash becomes a slash"
+		methods = "It does not tell a wrong method from a path without a route: both are a 404"
 		oneID   = "It has one request id for all requests"
 	)
 	return []Exception{

@@ -21,7 +21,7 @@ import (
 )
 
 // TestInvoke holds that each function, invoked by sam with its event, gives the
-// answer that the README documents. The events are about one app, so their
+// answer that docs/api.md documents. The events are about one app, so their
 // order matters: it is that of a message's way.
 func TestInvoke(t *testing.T) {
 	storeApp(t, message(t).AppToken)

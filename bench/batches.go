@@ -37,23 +37,34 @@ type batches struct{ chats, records, atOnce int }
 
 const batchesHead = `# The writer's batches
 
-` + "`make bench-batches`" + ` wrote this page: the writer's own code on DynamoDB Local, in memory, %s, on %d cores that the client shares; %v for each line, after %v that do not count. DynamoDB Local shows how many transactions there are and which of them meet; how many rows a second they make is that of this machine, not of DynamoDB.
+` + "`make bench-batches`" + ` wrote this page: the writer's own code on DynamoDB Local, in memory, %s, on %d
+cores that the client shares; %v for each line, after %v that are not counted. The number of transactions
+is that of any DynamoDB; the rows a second are those of this machine.
 
-A transaction stores up to 99 messages of one chat and adds to the chat's count. Two of one chat change the same count: where they meet, DynamoDB refuses one of them for a conflict, and the writer makes it again after a random time. Messages of different chats never meet.
+A transaction stores up to 99 messages of one chat and adds to the chat's count. Two concurrent transactions of one chat
+conflict on the count: DynamoDB refuses one of them, and the writer retries it after a random time. Messages of different
+chats never conflict.
 
-DynamoDB Local makes one transaction after the other. So conflicts do not show there, and batches at once wait in line for each other: what they bring on AWS it cannot tell, only that nothing is made in vain. Tables that it makes after others take such transactions more slowly: in one process the first six took 2,200 rows a second, six made after 60 others 17, and the first six were as fast as before. So all lines share their tables.
+DynamoDB Local runs transactions in order, so conflicts do not occur there, and concurrent batches wait for each other.
+What concurrency brings on AWS it cannot show, only that no work is wasted. Tables that are created later take such
+transactions more slowly there: in one process the first six took 2,200 rows a second, six created after 60 others 17,
+and the first six were as fast as before. Therefore all lines share their tables.
 
 `
 
 const batchesAtOnce = `## Batches at once
 
-Batches of %d, as WriterMapping gives them. In one chat a batch is one transaction. In many chats each message of a batch has a transaction of its own, with a count of its own, so a row costs twice the write units, and these transactions run side by side within a batch already.
+Batches of %d, the BatchSize of WriterMapping. In one chat a batch is one transaction. In many chats each message of a
+batch has its own transaction with its own count, so a row costs twice the write units, and the transactions of a batch
+already run concurrently.
 
 `
 
 const batchesSizes = `## Messages in a batch
 
-One batch at a time, in one chat. A transaction takes 100 items, of which one is the count: the hundredth message of a batch needs a second transaction and adds to the count once more, for two more write units and one more chance of a conflict. That is why WriterMapping's BatchSize is %d.
+One batch at a time, in one chat. A transaction takes 100 items, of which one is the count: the hundredth message of a
+batch needs a second transaction, for two more write units and one more chance of a conflict. That is why the BatchSize
+of WriterMapping is %d.
 
 `
 

@@ -382,8 +382,8 @@ func write(t *testing.T, table cost.Table) {
 func pageOf(table cost.Table) []byte {
 	var page bytes.Buffer
 	fmt.Fprint(&page, "# What each operation asks of AWS\n\n"+
-		"Written by `make calls-update`; a test fails where it is not true. The calls were counted, and their units worked out "+
-		"by DynamoDB's rules, on stand-ins of the engines (internal/standin); messages have 100 bytes where nothing else is said. "+
+		"Written by `make calls-update`; a test fails if it is not true. The calls were counted, and their units worked out "+
+		"by DynamoDB's rules, on stand-ins of the engines (internal/standin); messages have 100 bytes if nothing else is said. "+
 		"The calls of the queue's and the stream's pollers are Lambda's.\n\n"+
 		"| operation | case | calls | read units | write units |\n|---|---|---|--:|--:|\n")
 	for _, r := range table.Rows {

@@ -50,23 +50,28 @@ func (got result) command() string {
 
 const tableHead = `# What was tried to break the promises
 
-` + "`make faults`" + ` wrote this page. Each row is one run: clients create chats and messages, repeat some creates under their Idempotency-Key, edit and delete, while something goes wrong; then everything is read over the API and checked against the history of what the clients were told. A row's command runs it again, with the same faults at the same calls of each step; how steps interleave is the machine's.
+` + "`make faults`" + ` wrote this page. Each row is one run: clients create chats and messages, repeat some creates under
+their Idempotency-Key, edit and delete, while something fails; then everything is read over the API and compared with
+what the clients were told. A row's command runs it again, with the same faults at the same calls of each step; how
+steps interleave is up to the machine.
 
-An invariant is broken where
+A promise is broken if
 
-- a number is given out twice, or a create that begins after another was answered has a lower one (checked for all, and by porcupine for the smaller chats);
+- a number is allocated twice, or a create that begins after another was acknowledged has a lower one (checked for all,
+  and by porcupine for the smaller chats);
 - an acknowledged create is not stored, is stored twice or with another text, or something is stored that nobody sent;
 - a number is left out although its create was acknowledged;
 - a count differs from the rows, an acknowledged edit is undone, or something deleted is there;
 - a search for all finds anything but the live rows with their newest text;
 - one Idempotency-Key has two numbers;
-- an answer is none that the API documents, 500 among them.
+- a response is not one that the API documents, 500 among them.
 
-A create that was delivered five times and never stored is among the dead letters, from where it can be sent again; here it counts as lost.
+A create that was delivered five times and never stored is a dead letter and could be redriven; here it counts as lost. A
+change that OpenSearch refuses for good is a dead letter too, and is redriven before the check, as an operator does with
+` + "`chatapi dlq redrive`" + `.
 
-A change that OpenSearch refuses for good is among the dead letters too, and is redriven before the check, as an operator does with ` + "`chatapi dlq redrive`" + `.
-
-A run also fails where the server takes more than %d MiB of memory (mapped files aside), %d goroutines, %d open files or %d KiB of disk a message, or does not end within %v of SIGTERM.
+A run also fails if the server takes more than %d MiB of memory (mapped files aside), %d goroutines, %d open
+files or %d KiB of disk a message, or does not end within %v of SIGTERM.
 
 `
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"chatapi/pkg/chat"
+	"chatapi/pkg/sqs"
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
@@ -23,16 +23,19 @@ type template struct {
 		} `yaml:"Function"`
 	} `yaml:"Globals"`
 	Resources map[string]struct {
-		Type       string    `yaml:"Type"`
-		Properties yaml.Node `yaml:"Properties"`
+		Type                string    `yaml:"Type"`
+		DeletionPolicy      string    `yaml:"DeletionPolicy"`
+		UpdateReplacePolicy string    `yaml:"UpdateReplacePolicy"`
+		Properties          yaml.Node `yaml:"Properties"`
 	} `yaml:"Resources"`
 }
 
 // function is what the tests read of an AWS::Serverless::Function.
 type function struct {
-	CodeURI string `yaml:"CodeUri"`
-	Timeout int    `yaml:"Timeout"`
-	Events  map[string]struct {
+	CodeURI  string      `yaml:"CodeUri"`
+	Timeout  int         `yaml:"Timeout"`
+	Policies []yaml.Node `yaml:"Policies"`
+	Events   map[string]struct {
 		Type       string `yaml:"Type"`
 		Properties struct {
 			Method string `yaml:"Method"`
@@ -74,7 +77,8 @@ func TestEveryFunctionIsDeployed(t *testing.T) {
 }
 
 // TestCreatesQueueFitsItsWriter holds what AWS asks of a queue that a function
-// reads, and that it counts receives as every other queue of creates does.
+// reads, that retries outlast hours of throttling but end well before SQS
+// deletes a create, and that the alarm rings before either.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 func TestCreatesQueueFitsItsWriter(t *testing.T) {
@@ -84,21 +88,85 @@ func TestCreatesQueueFitsItsWriter(t *testing.T) {
 	var mapping struct {
 		Window int `yaml:"MaximumBatchingWindowInSeconds"`
 	}
+	var oldest struct {
+		Threshold         int `yaml:"Threshold"`
+		Period            int `yaml:"Period"`
+		EvaluationPeriods int `yaml:"EvaluationPeriods"`
+	}
 	stack.read(t, "WriterFunction", &writer)
 	stack.read(t, "WriterMapping", &mapping)
 	stack.read(t, "CreatesQueue", &creates)
 	stack.read(t, "CreatesDeadLettersQueue", &deadLetters)
+	stack.read(t, "OldestCreateAlarm", &oldest)
 
 	if least := 6*writer.Timeout + mapping.Window; writer.Timeout == 0 || creates.VisibilityTimeout < least {
 		t.Errorf("VisibilityTimeout is %d s, want %d s or more", creates.VisibilityTimeout, least)
 	}
-	if got := creates.RedrivePolicy.MaxReceiveCount; got != chat.MaxReceives {
-		t.Errorf("maxReceiveCount is %d, want %d", got, chat.MaxReceives)
+	receives := creates.RedrivePolicy.MaxReceiveCount
+	if receives != sqs.MaxReceives {
+		t.Errorf("maxReceiveCount is %d, want %d", receives, sqs.MaxReceives)
+	}
+	retried := receives * creates.VisibilityTimeout
+	if shortest, longest := 12*60*60, creates.MessageRetentionPeriod/4; retried < shortest || retried > longest {
+		t.Errorf("creates are retried for %d s, want %d to %d s", retried, shortest, longest)
+	}
+	oneRetry, thirdReceive := creates.VisibilityTimeout+writer.Timeout, 2*creates.VisibilityTimeout
+	if oldest.Threshold <= oneRetry || oldest.Threshold+oldest.Period*oldest.EvaluationPeriods > thirdReceive {
+		t.Errorf("OldestCreateAlarm rings at %d s after %d times %d s, want it between %d and %d s",
+			oldest.Threshold, oldest.EvaluationPeriods, oldest.Period, oneRetry, thirdReceive)
 	}
 	// A dead letter's age counts from when it was first sent.
 	if creates.MessageRetentionPeriod >= deadLetters.MessageRetentionPeriod {
 		t.Errorf("creates are kept %d s, want less than their dead letters, %d s",
 			creates.MessageRetentionPeriod, deadLetters.MessageRetentionPeriod)
+	}
+}
+
+// TestIndexerRetriesUntilRecordsAreOld holds that nothing but the age of a change
+// ends its retries, hours after it was made and hours before the stream forgets
+// it.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+func TestIndexerRetriesUntilRecordsAreOld(t *testing.T) {
+	const unlimited, streamRetention = -1, 24 * 60 * 60
+	var mapping struct {
+		Age      int `yaml:"MaximumRecordAgeInSeconds"`
+		Attempts int `yaml:"MaximumRetryAttempts"`
+	}
+	readTemplate(t).read(t, "IndexerMapping", &mapping)
+	if mapping.Attempts != unlimited {
+		t.Errorf("MaximumRetryAttempts is %d, want %d", mapping.Attempts, unlimited)
+	}
+	if shortest, longest := streamRetention/4, streamRetention/2; mapping.Age < shortest || mapping.Age > longest {
+		t.Errorf("MaximumRecordAgeInSeconds is %d, want %d to %d", mapping.Age, shortest, longest)
+	}
+}
+
+// TestDataOutlivesTheStack holds that CloudFormation deletes no table and no
+// queue: not with the stack, not when an update removes it from the template,
+// and not when an update replaces it. Only a stack whose creation fails takes
+// its own, which are empty, along.
+//
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html
+func TestDataOutlivesTheStack(t *testing.T) {
+	kept := map[string]int{"AWS::DynamoDB::Table": 0, "AWS::SQS::Queue": 0}
+	for name, resource := range readTemplate(t).Resources {
+		if _, ok := kept[resource.Type]; !ok {
+			continue
+		}
+		kept[resource.Type]++
+		if got := resource.DeletionPolicy; got != "RetainExceptOnCreate" {
+			t.Errorf("DeletionPolicy of %s is %q, want RetainExceptOnCreate", name, got)
+		}
+		if got := resource.UpdateReplacePolicy; got != "Retain" {
+			t.Errorf("UpdateReplacePolicy of %s is %q, want Retain", name, got)
+		}
+	}
+	for kind, n := range kept {
+		if n == 0 {
+			t.Errorf("template.yaml has no %s", kind)
+		}
 	}
 }
 

@@ -13,7 +13,8 @@
 #
 #   health                  the path that answers when it is ready
 #   api_url PORT API-ID     where its API Gateway answers
-#   after_deploy            mends what the emulator makes of the template
+#   after_deploy            mends what the emulator makes of the template, and
+#                           checks what it must enforce; prints nothing
 set -euo pipefail
 [ $# -gt 1 ] || { echo "usage: $0 EMULATOR COMMAND…" >&2; exit 2; }
 

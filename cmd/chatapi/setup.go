@@ -134,7 +134,7 @@ func setUpQueues(ctx context.Context, cfg aws.Config, prefix string) ([]variable
 		Creates:           cmp.Or(os.Getenv(sqs.CreatesVariable), names.Creates),
 		CreateDeadLetters: cmp.Or(os.Getenv(sqs.CreateDeadLettersVariable), names.CreateDeadLetters),
 		ChangeDeadLetters: cmp.Or(os.Getenv(sqs.ChangeDeadLettersVariable), names.ChangeDeadLetters),
-	}, visibility)
+	}, visibility, sqs.MaxReceives)
 	if err != nil {
 		return nil, err
 	}

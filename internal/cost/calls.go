@@ -9,11 +9,15 @@ import (
 // Row is what one operation takes in one case, as the stand-ins of the engines
 // counted it.
 type Row struct {
-	Operation  string         `json:"operation"`
-	Case       string         `json:"case"`
-	Calls      map[string]int `json:"calls"` // such as "DynamoDB GetItem Chats": how many
-	ReadUnits  float64        `json:"read_units"`
-	WriteUnits float64        `json:"write_units"`
+	Operation string         `json:"operation"`
+	Case      string         `json:"case"`
+	Calls     map[string]int `json:"calls"` // such as "DynamoDB GetItem Chats": how many
+	// Actions are what the caller's role must allow, sorted, such as
+	// "dynamodb:GetItem Chats". OpenSearch's are not among them.
+	Actions []string `json:"actions,omitempty"`
+
+	ReadUnits  float64 `json:"read_units"`
+	WriteUnits float64 `json:"write_units"`
 }
 
 // Table is what every operation takes.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // table is a table: the names of its keys, and its rows by their keys.
@@ -97,14 +98,17 @@ func (s *Server) createTable(in *request) any {
 	return struct{}{}
 }
 
-// table returns a table that a call names.
-func (s *Server) table(name string, call *Call) *table {
+// table returns a table that a call names, for an action such as PutItem.
+func (s *Server) table(name, action string, call *Call) *table {
 	t, ok := s.tables[name]
 	if !ok {
 		panic(&problem{Type: "ResourceNotFoundException", Message: "there is no table " + name})
 	}
 	if !slices.Contains(call.Tables, name) {
 		call.Tables = append(call.Tables, name)
+	}
+	if a := "dynamodb:" + action + " " + name; !slices.Contains(call.Actions, a) {
+		call.Actions = append(call.Actions, a)
 	}
 	return t
 }
@@ -129,7 +133,7 @@ func (t *table) key(row item) item {
 }
 
 func (s *Server) getItem(in *request, call *Call) any {
-	t := s.table(in.TableName, call)
+	t := s.table(in.TableName, call.Operation, call)
 	row := t.rows[t.place(in.Key)]
 	call.ReadUnits += readUnits(size(row), in.ConsistentRead)
 	if row == nil {
@@ -142,7 +146,7 @@ func (s *Server) getItem(in *request, call *Call) any {
 func (s *Server) batchGetItem(in *request, call *Call) any {
 	found := map[string][]item{}
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
-		t := s.table(name, call)
+		t := s.table(name, call.Operation, call)
 		asked := in.RequestItems[name]
 		found[name] = []item{}
 		for _, key := range asked.Keys {
@@ -159,7 +163,7 @@ func (s *Server) batchGetItem(in *request, call *Call) any {
 // query serves Query and Scan. What it reads counts in one sum, filtered away
 // or not.
 func (s *Server) query(in *request, call *Call) any {
-	t := s.table(in.TableName, call)
+	t := s.table(in.TableName, call.Operation, call)
 	var rows []item
 	for _, place := range slices.Sorted(maps.Keys(t.rows)) {
 		if row := t.rows[place]; newExpression(in.KeyConditionExpression, in).holds(row) {
@@ -198,8 +202,9 @@ type change struct {
 	refused bool // by its condition
 }
 
+// change returns what an operation, or the part of a transaction, would do.
 func (s *Server) change(operation string, in *request, call *Call) change {
-	t := s.table(in.TableName, call)
+	t := s.table(in.TableName, strings.TrimSuffix(operation, "Item")+"Item", call)
 	c := change{to: t}
 	switch operation {
 	case "PutItem", "Put":

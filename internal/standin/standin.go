@@ -32,6 +32,14 @@ type Call struct {
 	WriteUnits float64
 	Tables     []string // that the call names, each once, in the order of the request
 
+	// Actions are what IAM asks of the caller's role, each once and with the
+	// table or the queue, such as "dynamodb:PutItem Apps". A transaction needs
+	// the actions of its parts. A call that Refuse made fail and one of
+	// OpenSearch have none.
+	//
+	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+	Actions []string
+
 	// Bytes of the request's body.
 	Bytes int
 }
@@ -127,8 +135,7 @@ func (s *Server) serve(r *http.Request, body []byte) (status int, answer any, ca
 	case s.refused[operation]:
 		return http.StatusForbidden, &problem{Type: "AccessDenied", Message: "refused"}, Call{Service: serviceOf(service), Operation: operation}
 	case service == "AmazonSQS":
-		status, answer = serveSQS(operation, body)
-		return status, answer, Call{Service: SQS, Operation: operation}
+		return serveSQS(operation, body)
 	default:
 		return s.serveDynamoDB(operation, body)
 	}

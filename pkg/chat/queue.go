@@ -30,10 +30,6 @@ type Receiver interface {
 	Delete(ctx context.Context, deliveries []Delivery) error
 }
 
-// MaxReceives is how often a create is delivered before it becomes a dead
-// letter.
-const MaxReceives = 5
-
 // Delivery is one delivery of a create.
 type Delivery struct {
 	ID       string    // of the create in the queue, the same in each delivery

@@ -59,7 +59,7 @@ func TestQueue(t *testing.T) {
 	chattest.Queue(t, func(t *testing.T) chattest.QueueUnderTest {
 		b := open(t, t.TempDir(), embedded.Options{Visibility: time.Second})
 		return chattest.QueueUnderTest{
-			Queue: b.Queue, Receiver: b.Receiver, SendRaw: b.SendRaw,
+			Queue: b.Queue, Receiver: b.Receiver, SendRaw: b.SendRaw, MaxReceives: embedded.MaxReceives,
 			DeadLetters: func(ctx context.Context) ([]string, error) { return bodies(ctx, b) },
 		}
 	})

@@ -223,7 +223,7 @@ func TestDeliveriesOutliveACrash(t *testing.T) {
 // TestNumbersOutliveTheLog: a create that moved from the log to the file, or
 // to the dead letters, has still used its number.
 func TestNumbersOutliveTheLog(t *testing.T) {
-	for _, deliveries := range []int{2, chat.MaxReceives + 1} {
+	for _, deliveries := range []int{2, embedded.MaxReceives + 1} {
 		t.Run(fmt.Sprint(deliveries, " deliveries"), func(t *testing.T) {
 			dir, options := t.TempDir(), embedded.Options{Visibility: 10 * time.Millisecond}
 			b, err := embedded.Open(dir, options)

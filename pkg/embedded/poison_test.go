@@ -97,14 +97,14 @@ func TestPoison(t *testing.T) {
 
 	deaths := 0
 	for run(t, dir) == poisoned {
-		if deaths++; deaths > chat.MaxReceives {
+		if deaths++; deaths > embedded.MaxReceives {
 			t.Fatal("it is still delivered")
 		}
 		dir = killed(t, dir)
 	}
 	// The process that sent it may have delivered it, which counts.
-	if deaths != chat.MaxReceives-1 {
-		t.Errorf("%d deliveries, want %d", deaths, chat.MaxReceives-1)
+	if deaths != embedded.MaxReceives-1 {
+		t.Errorf("%d deliveries, want %d", deaths, embedded.MaxReceives-1)
 	}
 	b = open(t, dir, embedded.Options{})
 	c, err = b.Store.Chat(t.Context(), id)
@@ -148,7 +148,7 @@ func TestDeadLettersDoNotComeBack(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir, options)
 	send(t, b, newChat(t, b), 1, "never stored")
-	for range chat.MaxReceives + 1 {
+	for range embedded.MaxReceives + 1 {
 		if _, err := b.Receiver.Receive(t.Context(), 10); err != nil {
 			t.Fatal(err)
 		}

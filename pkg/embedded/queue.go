@@ -19,6 +19,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// MaxReceives is how often a create is delivered before it goes to the dead
+// letters. It is small because only a create that ends the process, or one that
+// cannot be decoded, is delivered so often: what is throttled on AWS is not here.
+const MaxReceives = 5
+
 // Queue is the port to the queue of creates, both ends. A create is in the log
 // until it is dealt with, or until its first delivery is over: then it moves
 // to the file, under the same sequence number, which counts its deliveries.
@@ -460,7 +465,7 @@ func countReceive(tx *bbolt.Tx, sequence uint64, d delivery) error {
 		return err
 	}
 	e.receives = d.receives
-	if d.receives < chat.MaxReceives {
+	if d.receives < MaxReceives {
 		return rows.Put(key, e.encode())
 	}
 	reason := fmt.Sprintf("delivered %d times and never stored", e.receives)

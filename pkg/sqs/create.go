@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"time"
 
-	"chatapi/pkg/chat"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
+
+// MaxReceives is how often a create is delivered before SQS makes it a dead
+// letter: the maxReceiveCount of template.yaml, which says why.
+const MaxReceives = 500
 
 // URLs are the URLs of a service's queues.
 type URLs struct {
@@ -50,9 +52,12 @@ func urlFromEnv(name string) (string, error) {
 
 // CreateQueues creates the queues, named by the ends of the URLs, for emulators
 // and tests; existing queues get the same settings. It returns their URLs. The
-// visibility timeout of the creates is in whole seconds. On AWS the stack's
-// template creates the queues.
-func CreateQueues(ctx context.Context, cfg aws.Config, names URLs, visibility time.Duration) (URLs, error) {
+// visibility timeout of the creates is in whole seconds; after maxReceives
+// deliveries a create becomes a dead letter. On AWS the stack's template creates
+// the queues.
+func CreateQueues(
+	ctx context.Context, cfg aws.Config, names URLs, visibility time.Duration, maxReceives int,
+) (URLs, error) {
 	client := sqs.NewFromConfig(cfg)
 	var urls URLs
 	for _, q := range []struct {
@@ -68,7 +73,7 @@ func CreateQueues(ctx context.Context, cfg aws.Config, names URLs, visibility ti
 			return URLs{}, err
 		}
 	}
-	redrive, err := redrivePolicy(ctx, client, urls.CreateDeadLetters)
+	redrive, err := redrivePolicy(ctx, client, urls.CreateDeadLetters, maxReceives)
 	if err != nil {
 		return URLs{}, err
 	}
@@ -104,7 +109,7 @@ func create(ctx context.Context, client *sqs.Client, name string) (url string, e
 // redrivePolicy returns the rule that moves creates to the dead letters.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-func redrivePolicy(ctx context.Context, client *sqs.Client, deadLettersURL string) (string, error) {
+func redrivePolicy(ctx context.Context, client *sqs.Client, deadLettersURL string, maxReceives int) (string, error) {
 	const arn = types.QueueAttributeNameQueueArn
 	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl:       &deadLettersURL,
@@ -116,7 +121,7 @@ func redrivePolicy(ctx context.Context, client *sqs.Client, deadLettersURL strin
 	policy, err := json.Marshal(struct {
 		Target      string `json:"deadLetterTargetArn"`
 		MaxReceives int    `json:"maxReceiveCount"`
-	}{out.Attributes[string(arn)], chat.MaxReceives})
+	}{out.Attributes[string(arn)], maxReceives})
 	if err != nil {
 		return "", fmt.Errorf("encode redrive policy: %w", err)
 	}

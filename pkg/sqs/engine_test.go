@@ -33,6 +33,10 @@ func engine(t *testing.T) aws.Config {
 	return cfg
 }
 
+// maxReceives is that of the queues under test, whose deliveries are a second
+// apart.
+const maxReceives = 5
+
 // newQueues creates queues that no other test has.
 func newQueues(t *testing.T, cfg aws.Config) sqs.URLs {
 	t.Helper()
@@ -40,7 +44,7 @@ func newQueues(t *testing.T, cfg aws.Config) sqs.URLs {
 	var urls sqs.URLs
 	for range 2 { // again is no change
 		var err error
-		if urls, err = sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), chattest.Visibility); err != nil {
+		if urls, err = sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), chattest.Visibility, maxReceives); err != nil {
 			t.Fatalf("create queues: %v", err)
 		}
 	}
@@ -53,8 +57,9 @@ func TestQueueOnElasticMQ(t *testing.T) {
 		client, urls := awssqs.NewFromConfig(cfg), newQueues(t, cfg)
 		queue := sqs.New(cfg, urls.Creates)
 		return chattest.QueueUnderTest{
-			Queue:    queue,
-			Receiver: queue,
+			Queue:       queue,
+			Receiver:    queue,
+			MaxReceives: maxReceives,
 			SendRaw: func(ctx context.Context, body string) error {
 				_, err := client.SendMessage(ctx, &awssqs.SendMessageInput{QueueUrl: &urls.Creates, MessageBody: &body})
 				return err

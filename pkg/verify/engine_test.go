@@ -43,7 +43,7 @@ func TestVerifyLiveEngines(t *testing.T) {
 		Apps: name + "-a", Chats: name + "-c", Messages: name + "-m", Counters: name + "-n",
 		Readers: name + "-r", Idempotency: name + "-i",
 	}
-	queues, noQueues := sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), verify.DefaultGrace)
+	queues, noQueues := sqs.CreateQueues(t.Context(), cfg, sqs.NamesWithPrefix(name), verify.DefaultGrace, sqs.MaxReceives)
 	store := dynamo.New(cfg, tables)
 	backend := awsbackend.Config{Tables: tables, Queues: queues, Search: opensearch.Config{Endpoint: search, Index: name}}
 	index, noIndex := opensearch.New(cfg, backend.Search)

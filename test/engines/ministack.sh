@@ -2,8 +2,9 @@
 # ministack.sh DIR [PORT RUN-DIR]
 # Installs MiniStack, an emulator of AWS, into DIR, once. With a PORT, then
 # runs it there in the foreground, with all it writes in RUN-DIR. Its Lambda
-# runs functions as processes of this machine. Ready when /_ministack/health
-# answers.
+# runs functions as processes of this machine, each with a session of its own
+# role, and refuses what that role may not do. The key "test" may do everything.
+# Ready when /_ministack/health answers.
 # https://pypi.org/project/ministack/
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,4 +30,4 @@ run=$(cd "$3" && pwd)
 exec env -i HOME="$run" TMPDIR="$run" STATE_DIR="$run/state" S3_DATA_DIR="$run/s3" PATH="$PATH" LANG=C.UTF-8 \
   GATEWAY_PORT="$port" BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 MINISTACK_REGION=us-east-1 IOT_MTLS_ENABLED=0 \
   AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
-  LAMBDA_EXECUTOR=local "$dir/venv/bin/ministack"
+  AUTH=true LAMBDA_EXECUTOR=local "$dir/venv/bin/ministack"

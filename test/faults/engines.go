@@ -81,7 +81,7 @@ func setUpEngines(ctx context.Context, r row) error {
 		environment[variable] = *table
 	}
 	// A delivery must be hidden for as long as a batch of the writer may take.
-	queues, noQueues := sqs.CreateQueues(ctx, cfg, sqs.NamesWithPrefix(name), embedded.DefaultVisibility)
+	queues, noQueues := sqs.CreateQueues(ctx, cfg, sqs.NamesWithPrefix(name), embedded.DefaultVisibility, embedded.MaxReceives)
 	index, noIndex := opensearch.New(cfg, opensearch.Config{Endpoint: os.Getenv("OPENSEARCH_ENDPOINT"), Index: name})
 	if err := errors.Join(noQueues, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
 		return err

@@ -27,6 +27,9 @@ type QueueUnderTest struct {
 	// DeadLetters returns the bodies of some dead letters, and sooner or later
 	// of each. It may return one more than once.
 	DeadLetters func(ctx context.Context) ([]string, error)
+	// MaxReceives is how often the queue delivers a create before it goes to the
+	// dead letters.
+	MaxReceives int
 }
 
 // Queue is the contract of the ports chat.Queue and chat.Receiver. It runs its
@@ -238,7 +241,7 @@ func deadLetters(t *testing.T, q QueueUnderTest) {
 	creates := newCreates(t, 1)
 	q.send(t, creates...)
 	body := ""
-	for i := range chat.MaxReceives {
+	for i := range q.MaxReceives {
 		d := q.receive(t)
 		if d.Receives != i+1 {
 			t.Errorf("delivery %d counts as %d", i+1, d.Receives)

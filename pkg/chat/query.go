@@ -15,9 +15,9 @@ type Rank int
 
 // The ranks, worst first.
 const (
-	Part      Rank = 1 // every term matches at least a part of a word
-	Prefix    Rank = 2 // every term matches at least the prefix of a word
-	Whole     Rank = 3 // every term matches whole words
+	Part   Rank = 1 // every term matches at least a part of a word
+	Prefix Rank = 2 // every term matches at least the prefix of a word
+	Whole  Rank = 3 // every term matches whole words
 )
 
 // Ranks lists the ranks, best first.

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/client"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -74,7 +75,7 @@ func serve(ctx context.Context, data string) (url string, stop func() error, err
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, backend.Ports)
+		done <- local.Serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), listener, backend.Ports, local.Options{Guard: api.Guard{Open: true}})
 	}()
 	stop = func() error {
 		cancel()

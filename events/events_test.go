@@ -32,7 +32,7 @@ func TestEveryFunctionHasAnEvent(t *testing.T) {
 // TestRequests holds that each sample request is one to the route of the
 // function that it is named after.
 func TestRequests(t *testing.T) {
-	for _, op := range slices.Concat(api.Operations(chat.Ports{}), api.OpenAPI()[:1], docs.Operations()[:1]) {
+	for _, op := range slices.Concat(api.Operations(chat.Ports{}, api.Guard{}), api.OpenAPI()[:1], docs.Operations()[:1]) {
 		t.Run(op.Name, func(t *testing.T) {
 			request := read[events.APIGatewayProxyRequest](t, op.Name+".json")
 			got := fmt.Sprintf("%s %s as %s", request.HTTPMethod, request.Path, request.Resource)

@@ -19,8 +19,8 @@ import (
 type routes map[string]string
 
 func TestRoutesAreTheSameEverywhere(t *testing.T) {
-	documented := routesOf(api.Operations(chat.Ports{}))
-	want := routesOf(slices.Concat(api.Operations(chat.Ports{}), api.OpenAPI(), docs.Operations()))
+	documented := routesOf(api.Operations(chat.Ports{}, api.Guard{}))
+	want := routesOf(slices.Concat(api.Operations(chat.Ports{}, api.Guard{}), api.OpenAPI(), docs.Operations()))
 	tests := []struct {
 		name   string
 		want   routes

@@ -32,10 +32,13 @@ type template struct {
 
 // function is what the tests read of an AWS::Serverless::Function.
 type function struct {
-	CodeURI  string      `yaml:"CodeUri"`
-	Timeout  int         `yaml:"Timeout"`
-	Policies []yaml.Node `yaml:"Policies"`
-	Events   map[string]struct {
+	CodeURI     string      `yaml:"CodeUri"`
+	Timeout     int         `yaml:"Timeout"`
+	Policies    []yaml.Node `yaml:"Policies"`
+	Environment struct {
+		Variables map[string]yaml.Node `yaml:"Variables"`
+	} `yaml:"Environment"`
+	Events map[string]struct {
 		Type       string `yaml:"Type"`
 		Properties struct {
 			Method string `yaml:"Method"`
@@ -220,4 +223,20 @@ func folders(t *testing.T) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestNothingIsExposedWithoutACredential holds that the functions that create
+// and list apps get the generated key, and that no parameter turns that off.
+func TestNothingIsExposedWithoutACredential(t *testing.T) {
+	stack := readTemplate(t)
+	admin := map[string]bool{"create-app": true, "list-apps": true}
+	for _, f := range stack.functions(t) {
+		key, has := f.Environment.Variables["CHATAPI_ADMIN_KEY"]
+		if has != admin[f.name()] {
+			t.Errorf("%s has the admin key: %t", f.name(), has)
+		}
+		if has && key.Value != "{{resolve:secretsmanager:${AdminKey}}}" {
+			t.Errorf("%s gets %q as the admin key", f.name(), key.Value)
+		}
+	}
 }

@@ -7,6 +7,7 @@
 #
 #   CHATAPI_E2E_URL      the API, through the emulator's API Gateway
 #   CHATAPI_E2E_TARGET   the emulator
+#   CHATAPI_E2E_ADMIN_KEY  an admin key
 #
 # test/engines/EMULATOR.sh installs and starts the emulator. EMULATOR.sh beside this
 # script says
@@ -42,7 +43,8 @@ opensearch_dir() {
 deploy() {
   sam deploy --template-file "$functions/template.yaml" --stack-name chatapi --resolve-s3 \
     --capabilities CAPABILITY_IAM --no-confirm-changeset \
-    --parameter-overrides "Architecture=$(cat "$functions/../architecture")" "OpenSearchEndpoint=$opensearch" >"$run/deploy.log" 2>&1 ||
+    --parameter-overrides "Architecture=$(cat "$functions/../architecture")" "OpenSearchEndpoint=$opensearch" \
+    "AdminKeySha256=$(printf %s "$admin_key" | sha256sum | cut -d" " -f1)" >"$run/deploy.log" 2>&1 ||
     fail deploy "did not succeed"
   after_deploy
   python -c 'import boto3; print(boto3.client("apigateway").get_rest_apis()["items"][0]["id"])'
@@ -68,11 +70,12 @@ ready "$emulator" "$port" "$health" 'HTTP/1.? 200*'
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
 export -f after_deploy fail
-id=$(run=$run functions=$functions opensearch=$opensearch "$engines/sam.sh" bash -euo pipefail -c "$(declare -f deploy); deploy")
+admin_key=an-admin-key-for-tests
+id=$(admin_key=$admin_key run=$run functions=$functions opensearch=$opensearch "$engines/sam.sh" bash -euo pipefail -c "$(declare -f deploy); deploy")
 unset AWS_ENDPOINT_URL
 
 CHATAPI_E2E_URL=$(api_url "$port" "$id")
-export CHATAPI_E2E_URL CHATAPI_E2E_TARGET=$emulator
+export CHATAPI_E2E_URL CHATAPI_E2E_TARGET=$emulator CHATAPI_E2E_ADMIN_KEY=$admin_key
 start "$@"
 status=0
 wait "${groups[-1]}" || status=$?

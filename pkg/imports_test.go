@@ -12,7 +12,8 @@ import (
 // more. A new package needs a line.
 var allowed = map[string][]string{
 	"chat":            {},
-	"api":             {"chat"},
+	"api":             {"auth", "chat"},
+	"auth":            {},
 	"writer":          {"chat"},
 	"indexer":         {"chat"},
 	"reindex":         {"chat"},

@@ -134,6 +134,7 @@ func lambdaEnvironment(endpoint string) []string {
 		"AWS_ENDPOINT_URL=" + endpoint,
 		"OPENSEARCH_ENDPOINT=" + endpoint,
 		"CREATES_QUEUE_URL=" + endpoint + "/000000000000/creates",
+		"CHATAPI_ADMIN_KEY=an-admin-key-for-tests", // of the events
 		"CREATES_DEAD_LETTERS_URL=" + endpoint + "/000000000000/creates-dead-letters",
 		"STREAM_DEAD_LETTERS_URL=" + endpoint + "/000000000000/letters",
 		"APPS_TABLE=Apps", "CHATS_TABLE=Chats", "MESSAGES_TABLE=Messages", "COUNTERS_TABLE=Counters", "READERS_TABLE=Readers",

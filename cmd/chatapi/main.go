@@ -25,6 +25,6 @@ func main() {
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := cli.New(getenv)
 	root.AddGroup(&cobra.Group{ID: groupRepair, Title: "When something went wrong:"})
-	root.AddCommand(serveCommand(getenv), setupCommand(), costCommand(), dlqCommand(getenv), reindexCommand(getenv), verifyCommand(getenv))
+	root.AddCommand(serveCommand(getenv), setupCommand(), keysCommand(), costCommand(), dlqCommand(getenv), reindexCommand(getenv), verifyCommand(getenv))
 	return cli.Run(ctx, root, args, stdin, stdout, stderr)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"chatapi/internal/cli"
+	"chatapi/pkg/auth"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 
@@ -25,7 +26,7 @@ const (
 )
 
 const serveExamples = `  chatapi serve
-  chatapi serve --addr 0.0.0.0:80 --data /var/lib/chatapi
+  CHATAPI_ADMIN_KEY_SHA256=… chatapi serve --addr 0.0.0.0:80 --data /var/lib/chatapi
   chatapi serve --backend aws`
 
 // serveCommand is the command that runs the API until it is stopped.
@@ -41,23 +42,34 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr), "listen on `HOST:PORT`, or CHATAPI_ADDR; port 0 takes a free one")
 	backend := flags.String("backend", "embedded", "`NAME` of the backend: embedded keeps everything in the data folder; aws uses the tables, queues and index that the environment names")
 	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "keep the data in `FOLDER`, or CHATAPI_DATA; made where it is missing")
+	var access accessFlags
+	flags.BoolVar(&access.open, "open", false, "let anyone who reaches the server create apps and list their tokens")
+	flags.StringArrayVar(&access.hosts, "host", nil, "`NAME` by which requests may address a server without an admin key, besides localhost")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stdout, stderr := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		var err error
+		if access.admin, err = auth.ParseAdmin(getenv("CHATAPI_ADMIN_KEY_SHA256")); err != nil {
+			return cli.Usagef("CHATAPI_ADMIN_KEY_SHA256: %w", err)
+		}
 		switch {
 		case *backend == "embedded":
-			return serveEmbedded(ctx, *addr, *data, stdout, stderr)
+			return serveEmbedded(ctx, *addr, *data, access, stdout, stderr)
 		case *backend != "aws":
 			return cli.Usagef("there is no backend %q, only embedded and aws", *backend)
 		case flags.Changed("data"):
 			return cli.Usagef("--data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
 		default:
-			return serveAWS(ctx, *addr, stdout, stderr)
+			return serveAWS(ctx, *addr, access, stdout, stderr)
 		}
 	}
 	return cmd
 }
 
-func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Writer) error {
+func serveEmbedded(ctx context.Context, addr, data string, access accessFlags, stdout, stderr io.Writer) error {
+	options, err := access.options(addr)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -68,16 +80,21 @@ func serveEmbedded(ctx context.Context, addr, data string, stdout, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	announce(stdout, listener, "with its data in "+data)
-	err = local.Serve(ctx, log, listener, backend.Ports)
+	announce(stdout, listener, "with its data in "+data, access)
+	err = local.Serve(ctx, log, listener, backend.Ports, options)
 	return errors.Join(err, backend.Close())
 }
 
-// announce says that the server can be used, and how.
-func announce(stdout io.Writer, listener net.Listener, where string) {
+// announce says that the server can be used, how, and by whom.
+func announce(stdout io.Writer, listener net.Listener, where string, access accessFlags) {
 	url := "http://" + listener.Addr().String()
+	header := ""
+	if access.admin.Configured() {
+		header = ` -H "Authorization: Bearer $CHATAPI_ADMIN_KEY"`
+	}
 	fmt.Fprintf(stdout, "chatapi serves %s %s; Ctrl-C stops it\n", url, where)
-	fmt.Fprintf(stdout, "try: curl -X POST %s/api/v1/apps -H 'Content-Type: application/json' -d '{\"name\":\"My app\"}'\n", url)
+	fmt.Fprintf(stdout, "%s\n", access.describe(listener.Addr().String()))
+	fmt.Fprintf(stdout, "try: curl -X POST %s/api/v1/apps%s -H 'Content-Type: application/json' -d '{\"name\":\"My app\"}'\n", url, header)
 }
 
 func newLog(stderr io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(stderr, nil)) }

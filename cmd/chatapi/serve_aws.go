@@ -27,7 +27,11 @@ const (
 
 // serveAWS runs the API on the engines that the environment names. It creates
 // nothing, and does not start if an engine, table or queue is missing.
-func serveAWS(ctx context.Context, addr string, stdout, stderr io.Writer) error {
+func serveAWS(ctx context.Context, addr string, access accessFlags, stdout, stderr io.Writer) error {
+	options, err := access.options(addr)
+	if err != nil {
+		return err
+	}
 	ports, err := openAWS(ctx)
 	if err != nil {
 		return err
@@ -40,8 +44,8 @@ func serveAWS(ctx context.Context, addr string, stdout, stderr io.Writer) error 
 		return err
 	}
 	defer listener.Close()
-	announce(stdout, listener, "from the engines of its environment")
-	return local.Serve(ctx, newLog(stderr), listener, ports)
+	announce(stdout, listener, "from the engines of its environment", access)
+	return local.Serve(ctx, newLog(stderr), listener, ports, options)
 }
 
 // checkAWS returns an error that names the first table, queue or engine that

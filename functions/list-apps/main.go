@@ -8,6 +8,7 @@ import (
 
 	"chatapi/pkg/api"
 	"chatapi/pkg/apigateway"
+	"chatapi/pkg/auth"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/function"
 
@@ -21,6 +22,10 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apigateway.Start(api.New(log, api.ListApps(store)))
+	admin, err := auth.AdminFromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	apigateway.Start(api.New(log, api.ListApps(store, api.Guard{Admin: admin})))
 	return nil
 }

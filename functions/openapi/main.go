@@ -18,6 +18,6 @@ import (
 func main() { os.Exit(function.Start("openapi", wire)) }
 
 func wire(_ context.Context, _ aws.Config, log *slog.Logger) error {
-	apigateway.Start(api.New(log, api.OpenAPI(api.Operations(chat.Ports{})...)...))
+	apigateway.Start(api.New(log, api.OpenAPI(api.Operations(chat.Ports{}, api.Guard{})...)...))
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatapi/internal/cli"
+	"chatapi/pkg/api"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
 
@@ -34,7 +35,7 @@ func serve(t *testing.T) string {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() {
-		done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend.Ports)
+		done <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend.Ports, local.Options{Guard: api.Guard{Open: true}})
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -81,10 +81,16 @@ func (r *remote) appFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.token, "app", "", "`TOKEN` of the app; it is a secret, so better set CHATAPI_APP")
 }
 
-// onServer makes a command one that calls the server, without an app.
+// onServer makes a command one that calls the server, without an app, and with
+// the admin key in CHATAPI_ADMIN_KEY, if there is one.
 func (r *remote) onServer(cmd *cobra.Command, p patience, run func(context.Context, *session, []string) error) *cobra.Command {
 	r.serverFlags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return r.run(cmd, args, p, run) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return r.run(cmd, args, p, func(ctx context.Context, s *session, args []string) error {
+			s.Client = s.WithCredential(r.getenv("CHATAPI_ADMIN_KEY"))
+			return run(ctx, s, args)
+		})
+	}
 	return cmd
 }
 

@@ -91,7 +91,7 @@ func (s *stack) wire(endpoint, prefix string) {
 		s.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s.handler = api.New(log, api.Operations(chat.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store})...)
+	s.handler = api.New(log, api.Operations(chat.Ports{Store: store, Queue: queue, Index: index, Readers: store, Idempotency: store}, api.Guard{Open: true})...)
 	s.writer, s.indexer = writer.New(store), indexer.New(index)
 }
 

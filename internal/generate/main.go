@@ -26,7 +26,7 @@ func main() {
 
 // generate returns the texts of all files by their names.
 func generate() (map[string][]byte, error) {
-	document := api.Document("/", api.Operations(chat.Ports{})...)
+	document := api.Document("/", api.Operations(chat.Ports{}, api.Guard{})...)
 	text, err := document.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("write the document: %w", err)

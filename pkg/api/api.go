@@ -34,15 +34,16 @@ type Operation struct {
 	// ones that any request can get are not among them.
 	Errors []error
 
+	guard    Guard // of operations of the admin
 	add      func(huma.API, Operation)
 	describe func(*huma.Operation) // what no rule of the document says; may be nil
 }
 
 // Operations returns every operation of the API.
-func Operations(p chat.Ports) []Operation {
+func Operations(p chat.Ports, guard Guard) []Operation {
 	return []Operation{
-		CreateApp(p.Store, p.Idempotency),
-		ListApps(p.Store),
+		CreateApp(p.Store, p.Idempotency, guard),
+		ListApps(p.Store, guard),
 		GetApp(p.Store),
 		UpdateApp(p.Store),
 		CreateChat(p.Store, p.Queue, p.Idempotency),
@@ -97,6 +98,7 @@ func operation[I, O any](op Operation, status int, serve func(context.Context, *
 			Method:          op.Method,
 			Path:            op.Path,
 			Summary:         op.Summary,
+			Middlewares:     huma.Middlewares{authorize(op)},
 			DefaultStatus:   status,
 			MaxBodyBytes:    MaxRequest + 1, // huma refuses a body of exactly this size
 			BodyReadTimeout: 2 * Timeout,    // later than Timeout, because it also ends the handler

@@ -61,9 +61,10 @@ type createAppOutput struct {
 
 // CreateApp returns the operation that creates an app: one call of the store,
 // or of the idempotency keys.
-func CreateApp(store chat.Store, keys chat.Idempotency) Operation {
+func CreateApp(store chat.Store, keys chat.Idempotency, guard Guard) Operation {
 	op := Operation{
-		Name: "create-app", Method: http.MethodPost, Path: "/api/v1/apps",
+		guard: guard,
+		Name:  "create-app", Method: http.MethodPost, Path: "/api/v1/apps",
 		Summary:     "Create an app",
 		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password. An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.",
 		Errors:      []error{chat.ErrKeyReused},
@@ -110,9 +111,10 @@ type listAppsOutput struct {
 }
 
 // ListApps returns the operation that lists apps, in an order of the store's.
-func ListApps(store chat.Store) Operation {
+func ListApps(store chat.Store, guard Guard) Operation {
 	op := Operation{
-		Name: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps",
+		guard: guard,
+		Name:  "list-apps", Method: http.MethodGet, Path: "/api/v1/apps",
 		Summary:     "List apps",
 		Description: "Lists all apps with their tokens, in an order of the store's own. Follow next until it is absent.",
 	}

@@ -51,7 +51,7 @@ func BenchmarkGetMessage(b *testing.B) {
 // read already, has the headers that net/http's client sends, and a context
 // that can be canceled, as a server's has.
 func benchmarkHandler(b *testing.B, method, path, body string, status int) {
-	handler := api.New(slog.New(slog.DiscardHandler), api.Operations(chat.Ports{Store: instant{}, Queue: instant{}})...)
+	handler := api.New(slog.New(slog.DiscardHandler), api.Operations(chat.Ports{Store: instant{}, Queue: instant{}}, api.Guard{Open: true})...)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	url := "/api/v1/apps/" + strings.Repeat("a", chat.TokenLength) + "/chats/1" + path

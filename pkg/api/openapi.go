@@ -51,6 +51,7 @@ func Document(server string, operations ...Operation) *huma.OpenAPI {
 	d.Info.Description = description
 	d.Info.License = &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}
 	d.Servers = servers(server)
+	d.Components.SecuritySchemes = map[string]*huma.SecurityScheme{}
 	d.describeProblems()
 	d.describeSchemas()
 	for _, op := range operations {
@@ -102,6 +103,7 @@ func (d document) describe(op Operation, o *huma.Operation) {
 		}
 	}
 	d.addProblems(op, o)
+	d.describeAccess(op, o)
 	if op.describe != nil {
 		op.describe(o)
 	}

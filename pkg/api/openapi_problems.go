@@ -44,7 +44,7 @@ func invalidField() *Problem {
 // problemsOf returns the problems that an operation can answer with.
 func problemsOf(op Operation, o *huma.Operation) []*Problem {
 	found := slices.Clone(anyOperation)
-	for _, err := range op.Errors {
+	for _, err := range errorsOf(op) {
 		found = append(found, problemOf(err))
 	}
 	if o.RequestBody != nil {

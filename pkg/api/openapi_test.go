@@ -17,7 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func document() *huma.OpenAPI { return api.Document("/", api.Operations(chat.Ports{})...) }
+func document() *huma.OpenAPI { return api.Document("/", api.Operations(chat.Ports{}, api.Guard{})...) }
 
 // operations returns the document's operations by their ids.
 func operations(doc *huma.OpenAPI) map[string]*huma.Operation {
@@ -157,7 +157,7 @@ func TestDocumentNamesItsErrors(t *testing.T) {
 }
 
 func TestDocumentIsServed(t *testing.T) {
-	operations := api.Operations(chat.Ports{})
+	operations := api.Operations(chat.Ports{}, api.Guard{})
 	handler := api.New(slog.New(slog.DiscardHandler), append(operations, api.OpenAPI(operations...)...)...)
 	for _, tt := range []struct{ path, prefix, mediaType, server string }{
 		{"/openapi.json", "", "application/json", `"servers":[{"description":"This service","url":"/"}]`},

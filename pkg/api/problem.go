@@ -40,6 +40,7 @@ var problems = []struct {
 	code       string
 	retryAfter int
 }{
+	{ErrUnauthenticated, http.StatusUnauthorized, "unauthenticated", 0},
 	{chat.ErrAppNotFound, http.StatusNotFound, "app_not_found", 0},
 	{chat.ErrChatNotFound, http.StatusNotFound, "chat_not_found", 0},
 	{chat.ErrMessageNotFound, http.StatusNotFound, "message_not_found", 0},
@@ -48,6 +49,7 @@ var problems = []struct {
 	{chat.ErrKeyInUse, http.StatusConflict, "idempotency_key_in_use", 1},
 	{chat.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused", 0},
 	{chat.ErrVersionChanged, http.StatusPreconditionFailed, "version_changed", 0},
+	{ErrWrongHost, http.StatusMisdirectedRequest, "wrong_host", 0},
 	{ErrNoRoute, http.StatusNotFound, "route_not_found", 0},
 	{errMissingQuery, http.StatusBadRequest, "missing_query", 0},
 	{chat.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", 1},

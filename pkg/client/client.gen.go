@@ -39,9 +39,11 @@ const (
 	ProblemCodeRequestTooLarge      ProblemCode = "request_too_large"
 	ProblemCodeRouteNotFound        ProblemCode = "route_not_found"
 	ProblemCodeTooManyRequests      ProblemCode = "too_many_requests"
+	ProblemCodeUnauthenticated      ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable          ProblemCode = "unavailable"
 	ProblemCodeUnsupportedMediaType ProblemCode = "unsupported_media_type"
 	ProblemCodeVersionChanged       ProblemCode = "version_changed"
+	ProblemCodeWrongHost            ProblemCode = "wrong_host"
 )
 
 // Defines values for ListChatsParamsOrder.

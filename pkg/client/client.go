@@ -14,8 +14,9 @@ import (
 // Client calls the API below a base URL. It is safe for use by many
 // goroutines.
 type Client struct {
-	base string
-	http *http.Client
+	base       string
+	http       *http.Client
+	credential string // "" for none
 }
 
 // idleConnections is how many connections a client of New keeps open, so that
@@ -39,6 +40,14 @@ func New(baseURL string) *Client {
 // http.Client, which may have a timeout or sign them.
 func NewWith(baseURL string, through *http.Client) *Client {
 	return &Client{base: strings.TrimRight(baseURL, "/"), http: through}
+}
+
+// WithCredential returns a client of the same API that sends a credential with
+// each request, such as the admin key.
+func (c *Client) WithCredential(credential string) *Client {
+	other := *c
+	other.credential = credential
+	return &other
 }
 
 // call is a request in the making. The generated methods fill it.

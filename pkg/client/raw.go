@@ -34,6 +34,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	for name, values := range r.Header {
 		request.Header[name] = values
 	}
+	if c.credential != "" {
+		request.Header.Set("Authorization", "Bearer "+c.credential)
+	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return Answer{}, err

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	document       = api.Document("/", api.Operations(chat.Ports{})...)
+	document       = api.Document("/", api.Operations(chat.Ports{}, api.Guard{})...)
 	documentRoutes = routesOf(document)
 )
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -21,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = b.Close() })
-	handler := local.Handler(slog.New(slog.DiscardHandler), b.Ports)
+	handler := local.Handler(slog.New(slog.DiscardHandler), b.Ports, local.Options{Guard: api.Guard{Open: true}})
 	ask := func(method, path, query, key, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/", strings.NewReader(body))
 		r.URL.Path, r.URL.RawQuery = path, query

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/local"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,7 +171,7 @@ func wantOneToN(t *testing.T, what string, numbers []int64, n int) {
 // known, and what was accepted is stored when the writer runs again.
 func TestWriterStopped(t *testing.T) {
 	b := openBackend(t)
-	onlyAPI := httptest.NewServer(local.Handler(slog.New(slog.DiscardHandler), b.Ports))
+	onlyAPI := httptest.NewServer(local.Handler(slog.New(slog.DiscardHandler), b.Ports, local.Options{Guard: api.Guard{Open: true}}))
 	defer onlyAPI.Close()
 	s := service{url: onlyAPI.URL, backend: b}
 	app := s.newApp(t)

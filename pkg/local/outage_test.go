@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/local"
 )
@@ -167,7 +168,7 @@ func serveBackend(t *testing.T, log *slog.Logger, backend chat.Ports) service {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- local.Serve(ctx, log, listener, backend) }()
+	go func() { done <- local.Serve(ctx, log, listener, backend, local.Options{Guard: api.Guard{Open: true}}) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -16,6 +16,15 @@ import (
 	"chatapi/pkg/docs"
 )
 
+// Options are the settings of a server.
+type Options struct {
+	// Guard decides who may create and list apps.
+	Guard api.Guard
+	// Hosts are the names by which requests may address the server; none for
+	// any.
+	Hosts []string
+}
+
 // shutdownTimeout bounds how long current requests may take at shutdown.
 const shutdownTimeout = 10 * time.Second
 
@@ -23,7 +32,7 @@ const shutdownTimeout = 10 * time.Second
 // until ctx is done. Then it accepts no more requests, finishes the current
 // requests and batches, and returns nil. What is still in the queue is stored
 // after the next start.
-func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.Ports) error {
+func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.Ports, options Options) error {
 	pollCtx, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
 	var pollers sync.WaitGroup
@@ -32,16 +41,20 @@ func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.
 	stream := newStreamPoller(p, log)
 	pollers.Go(func() { stream.run(pollCtx) })
 
-	err := serveHTTP(ctx, log, listener, Handler(log, p))
+	err := serveHTTP(ctx, log, listener, Handler(log, p, options))
 	stopPolling()
 	pollers.Wait()
 	return err
 }
 
 // Handler returns the API, its OpenAPI document and the page that shows it.
-func Handler(log *slog.Logger, p chat.Ports) http.Handler {
-	operations := api.Operations(p)
-	return api.New(log, slices.Concat(operations, api.OpenAPI(operations...), docs.Operations())...)
+func Handler(log *slog.Logger, p chat.Ports, options Options) http.Handler {
+	operations := api.Operations(p, options.Guard)
+	handler := api.New(log, slices.Concat(operations, api.OpenAPI(operations...), docs.Operations())...)
+	if len(options.Hosts) == 0 {
+		return handler
+	}
+	return api.CheckHost(options.Hosts, handler)
 }
 
 func serveHTTP(ctx context.Context, log *slog.Logger, listener net.Listener, handler http.Handler) error {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -413,7 +414,9 @@ func verifyLive(t *testing.T, backend chat.Ports, chats []chat.ChatID, grace tim
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var serving errgroup.Group
-	serving.Go(func() error { return local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend) })
+	serving.Go(func() error {
+		return local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend, local.Options{Guard: api.Guard{Open: true}})
+	})
 	var stopped atomic.Bool
 	var clients errgroup.Group
 	for i := range 8 {

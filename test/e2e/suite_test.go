@@ -32,6 +32,7 @@ func TestPages(t *testing.T)   { newSuite(t, "pages").runSideBySide(t, pageCases
 func TestEdits(t *testing.T)   { newSuite(t, "edits").run(t, editCases) }
 func TestRetries(t *testing.T) { newSuite(t, "retries").run(t, retryCases) }
 func TestReaders(t *testing.T) { newSuite(t, "readers").runSideBySide(t, readerCases) }
+func TestAccess(t *testing.T)  { newSuite(t, "access").run(t, accessCases) }
 func TestEngines(t *testing.T) { newSuite(t, "engines").run(t, engineCases) }
 
 // testCase is one case of a part. It returns an error and does not fail a test
@@ -60,6 +61,8 @@ type suite struct {
 	scale        float64
 	stop, start  string // commands for engines, "" where the target has none
 	api          *client.Client
+	admin        *client.Client // sends the admin key, if the target has one
+	adminKey     string
 }
 
 func newSuite(t *testing.T, part string) *suite {
@@ -72,11 +75,13 @@ func newSuite(t *testing.T, part string) *suite {
 	if err != nil || scale <= 0 {
 		t.Fatalf("CHATAPI_E2E_SCALE must be a number above 0, not %q", os.Getenv("CHATAPI_E2E_SCALE"))
 	}
-	return &suite{
+	s := &suite{
 		part: part, target: os.Getenv("CHATAPI_E2E_TARGET"), base: base, scale: scale,
 		stop: os.Getenv("CHATAPI_E2E_STOP"), start: os.Getenv("CHATAPI_E2E_START"),
-		api: client.New(base),
+		api: client.New(base), adminKey: os.Getenv("CHATAPI_E2E_ADMIN_KEY"),
 	}
+	s.admin = s.api.WithCredential(s.adminKey)
+	return s
 }
 
 // run runs the cases of a part one after the other.

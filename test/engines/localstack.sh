@@ -94,7 +94,7 @@ exec env -i HOME="$run" TMPDIR="$run/tmp" PATH="$PATH" LANG=C.UTF-8 \
   OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT="$run/root" \
   GATEWAY_LISTEN="127.0.0.1:$port" LOCALSTACK_HOST="127.0.0.1:$port" DNS_ADDRESS=0 \
   DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 SQS_ENDPOINT_STRATEGY=path \
-  SERVICES=apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,iam,lambda,logs,s3,sqs,ssm,sts \
+  SERVICES=apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,iam,lambda,logs,s3,secretsmanager,sqs,ssm,sts \
   PROVIDER_OVERRIDE_DYNAMODB=v2 PROVIDER_OVERRIDE_DYNAMODBSTREAMS=v2 DYNAMODB_IN_MEMORY=1 \
   LAMBDA_RUNTIME_EXECUTOR=process LAMBDA_SYNCHRONOUS_CREATE=1 LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC=0.2 \
   "$dir/venv/bin/python" -m localstack.runtime.main

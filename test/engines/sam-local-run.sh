@@ -29,6 +29,7 @@ export AWS_ENDPOINT_URL_SQS=$CHATAPI_TEST_SQS OPENSEARCH_ENDPOINT=$CHATAPI_TEST_
 created=$("$SAM_LOCAL_CHATAPI" setup)
 eval "$created"
 
+admin_key=an-admin-key-for-tests # sam local resolves no secret; events/create-app.json has it too
 # sam itself resolves !Ref of a table or queue to its logical name.
 cat >"$run/variables.json" <<JSON
 {"Parameters": {
@@ -36,7 +37,7 @@ cat >"$run/variables.json" <<JSON
   "MESSAGES_TABLE": "$MESSAGES_TABLE", "COUNTERS_TABLE": "$COUNTERS_TABLE",
   "READERS_TABLE": "$READERS_TABLE", "IDEMPOTENCY_TABLE": "$IDEMPOTENCY_TABLE",
   "CREATES_QUEUE_URL": "$CREATES_QUEUE_URL", "CREATES_DEAD_LETTERS_URL": "$CREATES_DEAD_LETTERS_URL", "STREAM_DEAD_LETTERS_URL": "$STREAM_DEAD_LETTERS_URL",
-  "OPENSEARCH_ENDPOINT": "$opensearch",
+  "CHATAPI_ADMIN_KEY": "$admin_key", "OPENSEARCH_ENDPOINT": "$opensearch",
   "AWS_ENDPOINT_URL_DYNAMODB": "$dynamodb", "AWS_ENDPOINT_URL_SQS": "$sqs"
 }}
 JSON
@@ -57,7 +58,7 @@ serve_api() {
   start_logged start-api "${sam_environment[@]}" "$here/sam.sh" sam local start-api "${options[@]}" \
     --host 127.0.0.1 --port "$SAM_LOCAL_PORT" --warm-containers LAZY
   ready start-api "$SAM_LOCAL_PORT" /health 'HTTP/1.? 200*'
-  export CHATAPI_E2E_URL=http://127.0.0.1:$SAM_LOCAL_PORT CHATAPI_E2E_TARGET=sam-local
+  export CHATAPI_E2E_URL=http://127.0.0.1:$SAM_LOCAL_PORT CHATAPI_E2E_TARGET=sam-local CHATAPI_E2E_ADMIN_KEY=$admin_key
   if [ "${SAM_LOCAL_OUTAGES:-1}" = 1 ]; then
     export CHATAPI_E2E_STOP="$here/switch.sh stop" CHATAPI_E2E_START="$here/switch.sh start"
   fi

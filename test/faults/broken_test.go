@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/local"
@@ -242,7 +243,9 @@ func tryBackend(ctx context.Context, dir string, mess func(*chat.Ports), sound b
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend) }()
+	go func() {
+		served <- local.Serve(ctx, slog.New(slog.DiscardHandler), listener, backend, local.Options{Guard: api.Guard{Open: true}})
+	}()
 	defer func() {
 		cancel()
 		err = errors.Join(err, <-served, engine.Close(), tally.Close())

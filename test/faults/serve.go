@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"chatapi/pkg/api"
 	"chatapi/pkg/awsbackend"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
@@ -82,7 +83,7 @@ func serveMain(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("serves http://%s\n", listener.Addr())
-	return errors.Join(local.Serve(ctx, log, listener, faulty(backend, faults)), closeBackend())
+	return errors.Join(local.Serve(ctx, log, listener, faulty(backend, faults), local.Options{Guard: api.Guard{Open: true}}), closeBackend())
 }
 
 // watch notes the number of goroutines and ends the faults when it is told to.

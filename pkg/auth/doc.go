@@ -1,0 +1,3 @@
+// Package auth checks the credentials of requests. It stores nothing and knows
+// no request.
+package auth

@@ -11,6 +11,7 @@ import (
 
 	"chatapi/internal/follow"
 
+	smithytime "github.com/aws/smithy-go/time"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -150,7 +151,7 @@ func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], l
 			if waited == quiet {
 				e.Note(fmt.Sprintf("number %d is missing among the %s; waiting for it up to %v", reader.After()+1, name, e.Wait))
 			}
-			if err := pause(ctx, lookAgain); err != nil {
+			if err := smithytime.SleepWithContext(ctx, lookAgain); err != nil {
 				return err
 			}
 			waited += lookAgain
@@ -158,14 +159,4 @@ func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], l
 		}
 	}
 	return nil
-}
-
-// pause waits, or returns the error of a context that ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

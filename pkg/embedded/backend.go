@@ -14,17 +14,14 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// ErrInUse is returned by Open where another process has the folder open.
-var ErrInUse = errors.New("the data folder is in use by another process")
-
 // DefaultVisibility is how long a delivery is hidden from other receivers.
 const DefaultVisibility = 30 * time.Second
 
 // Options are the settings of a backend. The zero value is ready for use.
 type Options struct {
 	Visibility time.Duration // of deliveries; 0 is DefaultVisibility
-	Existing   bool          // refuse to make a folder: ErrMissing
-	Log        *slog.Logger  // of damage that is found; nil is none
+	Existing   bool          // return ErrMissing instead of creating a folder
+	Log        *slog.Logger  // of damage that is found; nil for none
 }
 
 // Backend is the ports of a service on one data folder.
@@ -37,11 +34,9 @@ type Backend struct {
 	index     *search.Index
 }
 
-// Open opens a data folder, or makes one where the folder does not exist or is
-// empty. A folder of an older format is brought to the present one, which takes
-// some seconds for each million of messages; searches find them as the index is
-// built again. It returns ErrForeign where the folder holds something else, ErrFormat
-// where a later version of chatapi wrote it, and ErrInUse where another process
+// Open opens a data folder, and creates it if it does not exist or is empty. It
+// returns ErrForeign if the folder holds something else, ErrFormat if another
+// version of chatapi wrote it in another format, and ErrInUse if another process
 // has it open.
 func Open(dir string, options Options) (*Backend, error) {
 	if options.Visibility == 0 {
@@ -55,23 +50,14 @@ func Open(dir string, options Options) (*Backend, error) {
 			return nil, err
 		}
 	}
-	found, err := claim(dir)
-	if err != nil {
+	if err := claim(dir); err != nil {
 		return nil, err
 	}
 	db, err := openRows(filepath.Join(dir, "rows.db"))
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
-	if err := settleRebuild(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
-	}
-	if found < format {
-		if err := migrate(dir, db); err != nil {
-			return nil, errors.Join(fmt.Errorf("bring %s to format %d: %w", dir, format, err), db.Close())
-		}
-	}
-	index, err := openIndex(dir, db)
+	index, err := openIndex(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
 	}
@@ -86,6 +72,15 @@ func Open(dir string, options Options) (*Backend, error) {
 	return b, nil
 }
 
+// openIndex opens the search index, after the end of a rebuild that was
+// interrupted.
+func openIndex(dir string) (*search.Index, error) {
+	if err := settleRebuild(dir); err != nil {
+		return nil, err
+	}
+	return search.Open(searchFolder(dir))
+}
+
 func (b *Backend) ports(queue *Queue, options Options) chat.Ports {
 	numbers, changed, commit := newNumbers(b.db), newSignal(), b.committer.commit
 	store := &Store{db: b.db, commit: commit, numbers: numbers, changed: changed}
@@ -95,10 +90,7 @@ func (b *Backend) ports(queue *Queue, options Options) chat.Ports {
 		Queue:             queue,
 		Receiver:          queue,
 		CreateDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceCreates},
-		Stream: &Stream{
-			db: b.db, commit: commit, log: options.Log, changed: changed,
-			rebuilt: func() { b.index.SetRebuilding(false) },
-		},
+		Stream:            &Stream{db: b.db, commit: commit, log: options.Log, changed: changed},
 		ChangeDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceChanges},
 		Index:             b.index,
 	}

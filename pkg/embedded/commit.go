@@ -141,12 +141,6 @@ func (c *committer) commitAccepted(group []*pending) {
 // errRefused rolls a group back because one of its writes returned an error.
 var errRefused = errors.New("a write of the group refused")
 
-// untouched is the error of a write that has written nothing, so that the
-// rest of its group can be committed as it is.
-type untouched struct{ error }
-
-func (e untouched) Unwrap() error { return e.error }
-
 // refused reports whether a write may have left something that has to be
 // rolled back.
 func refused(err error) bool { return err != nil && !errors.As(err, new(untouched)) }

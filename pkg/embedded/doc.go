@@ -3,7 +3,7 @@
 // bbolt file, search in a bleve index beside it.
 //
 //	data/chatapi.json   what this folder is, and the format of what is in it
-//	data/rows.db        bbolt: apps, chats, messages, counters, readers, keys, creates, changes, dead_letters, rebuild
+//	data/rows.db        bbolt: apps, chats, messages, counters, readers, keys, creates, changes, dead_letters
 //	data/creates/       log of creates that are not stored yet
 //	data/search/        bleve
 //	data/rebuild/       a new search index, while Rebuild builds it

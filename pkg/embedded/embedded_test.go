@@ -204,6 +204,7 @@ func TestOpen(t *testing.T) {
 		{"a disk's lost+found", func(t *testing.T, dir string) { makeDir(t, filepath.Join(dir, "lost+found")) }, nil},
 		{"files of something else", func(t *testing.T, dir string) { writeFile(t, dir, "notes.txt", "mine") }, embedded.ErrForeign},
 		{"a marker of something else", func(t *testing.T, dir string) { writeFile(t, dir, "chatapi.json", "{}") }, embedded.ErrForeign},
+		{"an older format", func(t *testing.T, dir string) { writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":4}`) }, embedded.ErrFormat},
 		{"a later format", func(t *testing.T, dir string) { writeFile(t, dir, "chatapi.json", `{"chatapi_data_format":99}`) }, embedded.ErrFormat},
 		{"open already", func(t *testing.T, dir string) { open(t, dir, embedded.Options{}) }, embedded.ErrInUse},
 	} {

@@ -8,22 +8,8 @@ import (
 	"path/filepath"
 )
 
-// ErrForeign is returned by Open where a folder holds files of something else.
-var ErrForeign = errors.New("the folder holds files that are not chatapi's; name an empty or a new folder")
-
-// ErrFormat is returned by Open where a folder has a format that this version
-// does not know.
-var ErrFormat = errors.New("the data folder was written by a later version of chatapi")
-
-// ErrMissing is returned by Open, where it must not make a folder, and by
-// OpenRebuild where there is no data folder.
-var ErrMissing = errors.New("there is no data folder")
-
-// The formats of a data folder. Open brings an older one to the present.
-const (
-	formatChatWords = 1 // the search index has its words by chat
-	format          = 5 // documents of the index have names that begin with the time of their creation
-)
+// format is the format of a data folder that this version reads and writes.
+const format = 5
 
 const markerName = "chatapi.json"
 
@@ -32,7 +18,7 @@ type marker struct {
 	Format int `json:"chatapi_data_format"`
 }
 
-// mustExist returns an error where dir is not a data folder of ours already.
+// mustExist returns ErrMissing if dir is not a data folder yet.
 func mustExist(dir string) error {
 	_, err := os.Stat(filepath.Join(dir, markerName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,31 +30,30 @@ func mustExist(dir string) error {
 	return nil
 }
 
-// claim makes sure that dir is a data folder of ours and returns its format.
-func claim(dir string) (int, error) {
+// claim checks that dir is a data folder of this format, or creates one.
+func claim(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return 0, fmt.Errorf("make data folder: %w", err)
+		return fmt.Errorf("create data folder: %w", err)
 	}
-	path := filepath.Join(dir, markerName)
-	text, err := os.ReadFile(path)
+	data, err := os.ReadFile(filepath.Join(dir, markerName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return format, found(dir)
+		return mark(dir)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("open data folder: %w", err)
+		return fmt.Errorf("open data folder: %w", err)
 	}
 	var m marker
-	if err := decodeRow(text, &m); err != nil || m.Format < formatChatWords {
-		return 0, fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
+	if err := decodeRow(data, &m); err != nil || m.Format < 1 {
+		return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
 	}
-	if m.Format > format {
-		return 0, fmt.Errorf("open data folder %s: format %d, this version reads up to %d: %w", dir, m.Format, format, ErrFormat)
+	if m.Format != format {
+		return fmt.Errorf("open data folder %s: %w: it has format %d, want format %d", dir, ErrFormat, m.Format, format)
 	}
-	return m.Format, nil
+	return nil
 }
 
-// found marks an empty folder as ours.
-func found(dir string) error {
+// mark makes an empty folder a data folder.
+func mark(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", err)
@@ -78,20 +63,17 @@ func found(dir string) error {
 			return fmt.Errorf("open data folder %s: %w", dir, ErrForeign)
 		}
 	}
-	return mark(dir)
-}
-
-// mark says that the folder has the present format.
-func mark(dir string) error {
-	text, err := encodeRow(marker{Format: format})
+	data, err := encodeRow(marker{Format: format})
 	if err == nil {
-		err = writeDurably(filepath.Join(dir, markerName), text)
+		err = writeDurably(filepath.Join(dir, markerName), data)
 	}
 	if err != nil {
 		return fmt.Errorf("mark data folder: %w", err)
 	}
 	return nil
 }
+
+func searchFolder(dir string) string { return filepath.Join(dir, "search") }
 
 // writeDurably puts a whole file in its place or none.
 func writeDurably(path string, text []byte) error {

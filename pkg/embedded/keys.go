@@ -25,11 +25,10 @@ var (
 	bucketSalvaged    = []byte("salvaged")     // sequence, offset → nothing: place in the log whose rest was kept elsewhere
 	bucketChanges     = []byte("changes")      // sequence → change of a message
 	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
-	bucketRebuild     = []byte("rebuild")      // while the index is built again: the last change that it takes
 
 	buckets = [][]byte{
 		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketKeys, bucketExpiries,
-		bucketCreates, bucketBuried, bucketSalvaged, bucketChanges, bucketDeadLetters, bucketRebuild,
+		bucketCreates, bucketBuried, bucketSalvaged, bucketChanges, bucketDeadLetters,
 	}
 )
 

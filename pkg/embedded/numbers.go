@@ -67,6 +67,12 @@ func (n *numbers) last(parent chat.Parent) (value int64, exists bool, err error)
 	return c.value, true, nil
 }
 
+// exists reports whether a counter exists.
+func (n *numbers) exists(parent chat.Parent) (bool, error) {
+	_, exists, err := n.last(parent)
+	return exists, err
+}
+
 // settle notes that a number is durable.
 func (n *numbers) settle(parent chat.Parent, number int64) {
 	s := n.shard(parent)

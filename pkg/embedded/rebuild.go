@@ -54,12 +54,8 @@ func OpenRebuild(dir string) (*Rebuild, error) {
 	if err := mustExist(dir); err != nil {
 		return nil, err
 	}
-	found, err := claim(dir)
-	if err != nil {
+	if err := claim(dir); err != nil {
 		return nil, err
-	}
-	if found != format {
-		return nil, fmt.Errorf("open rebuild in %s: the folder has format %d; serve it once, which brings it to format %d and builds the index anew", dir, found, format)
 	}
 	db, err := openRows(filepath.Join(dir, "rows.db"))
 	if err != nil {

@@ -22,7 +22,6 @@ type Stream struct {
 	commit  commit
 	log     *slog.Logger
 	changed *signal
-	rebuilt func() // called once the index has all that migrate asked for
 }
 
 var _ chat.Stream = (*Stream)(nil)
@@ -140,21 +139,12 @@ func (s *Stream) Checkpoint(ctx context.Context, sequence uint64) error {
 
 // checkpoint does something else in the same transaction, before.
 func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*bbolt.Tx) error) error {
-	rebuilt := false
-	err := s.commit(ctx, func(tx *bbolt.Tx) (err error) {
+	return s.commit(ctx, func(tx *bbolt.Tx) error {
 		if err := before(tx); err != nil {
 			return err
 		}
-		if err := deleteChanges(tx, sequence); err != nil {
-			return err
-		}
-		rebuilt, err = endRebuild(tx, sequence)
-		return err
+		return deleteChanges(tx, sequence)
 	})
-	if err == nil && rebuilt {
-		s.rebuilt()
-	}
-	return err
 }
 
 // deleteChanges deletes the changes up to and with a sequence number. It finds

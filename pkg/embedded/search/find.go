@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"chatapi/pkg/chat"
 
@@ -20,7 +19,6 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResu
 	if x.closed {
 		return chat.SearchResult{}, errClosed
 	}
-	rebuilding := x.rebuilding.Load() // before the reader: what ends later may be missing there
 	reader, err := x.engine.Reader()
 	if err != nil {
 		return chat.SearchResult{}, fmt.Errorf("%w: read the search index: %w", chat.ErrUnavailable, err)
@@ -34,9 +32,6 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResu
 	found, err := f.page(ctx)
 	if err != nil {
 		return chat.SearchResult{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
-	}
-	if rebuilding {
-		found.IndexedThrough = time.Time{}
 	}
 	return found, nil
 }

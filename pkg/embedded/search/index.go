@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"chatapi/pkg/chat"
@@ -30,7 +29,6 @@ type Index struct {
 	engine index.Index
 	queue  *index.AnalysisQueue
 
-	rebuilding    atomic.Bool
 	vocabularies  *vocabularies
 	newestBuckets *newestBuckets
 	costs         costs
@@ -75,11 +73,6 @@ func (x *Index) Close() error {
 	}
 	return nil
 }
-
-// SetRebuilding says whether the index is being built again. While it is,
-// changes come in another order than that of their times, so the newest of them
-// does not tell how far the index has come, and searches do not say it.
-func (x *Index) SetRebuilding(on bool) { x.rebuilding.Store(on) }
 
 // Ping returns an error after Close.
 func (x *Index) Ping(context.Context) error {

@@ -51,7 +51,7 @@ func TestServeRefuses(t *testing.T) {
 		{"an address of another machine", []string{"serve", "--addr", "192.0.2.1:8000", "--open", "--data", t.TempDir()}, 1, "listen on 192.0.2.1:8000"},
 		{"every address without an admin key", []string{"serve", "--addr", ":0", "--data", t.TempDir()}, 2, `invalid --addr ":0" without an admin key`},
 		{"an address of the network without an admin key", []string{"serve", "--addr", "192.0.2.1:8000", "--data", t.TempDir()}, 2, "or --open"},
-		{"a folder that cannot be made", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1, "make data folder"},
+		{"a folder that cannot be made", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1, "create data folder"},
 		{"a foreign folder", []string{"serve", "--addr", free, "--data", foreign}, 1, "not chatapi's"},
 		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2, "--data is for the embedded backend"},
 		{"an unknown backend", []string{"serve", "--backend", "ram"}, 2, `no backend "ram"`},

@@ -21,4 +21,8 @@ type Ports struct {
 
 	Index   VersionIndex
 	Rebuild func(ctx context.Context) (Rebuild, error) // begins or resumes a rebuild of the index
+
+	// Failed receives an error once the backend accepts no writes until the
+	// process is started again; nil if the backend has no such state.
+	Failed <-chan error
 }

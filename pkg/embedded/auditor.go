@@ -27,7 +27,7 @@ func (s *Store) Counter(ctx context.Context, parent chat.Parent) (value int64, f
 func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int64) error {
 	err := s.commit(ctx, func(tx *bbolt.Tx) error { return raise(tx, parent, value) })
 	if err == nil {
-		s.numbers.settle(parent, value)
+		s.numbers.stored(parent, value)
 	}
 	return wrap(err, "raise counter")
 }

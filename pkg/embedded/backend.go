@@ -1,13 +1,17 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/search"
 
 	"go.etcd.io/bbolt"
@@ -22,16 +26,26 @@ type Options struct {
 	Visibility time.Duration // of deliveries; 0 is DefaultVisibility
 	Existing   bool          // return ErrMissing instead of creating a folder
 	Log        *slog.Logger  // of damage that is found; nil for none
+
+	disk disk.Hooks // of tests
 }
 
-// Backend is the ports of a service on one data folder.
+// Backend implements the ports of a service on one data folder.
+//
+// Ports.Failed receives an error if the disk failed or the folder was deleted or
+// replaced. From then on every write and every Ping returns an error that wraps
+// chat.ErrUnavailable, and the process should end: the next one begins with what
+// is on disk.
 type Backend struct {
 	chat.Ports
 
 	db        *bbolt.DB
 	committer *committer
-	log       *createLog
+	queue     *Queue
 	index     *search.Index
+
+	stopWatch context.CancelFunc
+	watching  sync.WaitGroup
 }
 
 // Open opens a data folder, and creates it if it does not exist or is empty. It
@@ -50,77 +64,100 @@ func Open(dir string, options Options) (*Backend, error) {
 			return nil, err
 		}
 	}
-	if err := claim(dir); err != nil {
+	d := disk.WithHooks(options.disk)
+	if err := claim(dir, d); err != nil {
 		return nil, err
 	}
-	db, err := openRows(filepath.Join(dir, "rows.db"))
+	db, rows, err := openRows(dir, d)
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
-	index, err := openIndex(dir)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open search index in %s: %w", dir, err), db.Close())
+	b := &Backend{db: db, committer: newCommitter(db, d)}
+	if err := b.open(dir, d, options); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
-	b := &Backend{db: db, committer: newCommitter(db), index: index}
-	queue, err := openQueue(filepath.Join(dir, "creates"), db, b.committer.commit, options)
-	if err != nil {
-		b.committer.close()
-		return nil, errors.Join(fmt.Errorf("open creates in %s: %w", dir, err), index.Close(), db.Close())
+	if err := b.watch(dir, d, rows); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
-	b.log = queue.log
-	b.Ports = b.ports(queue, options)
 	return b, nil
 }
 
-// openIndex opens the search index, after the end of a rebuild that was
-// interrupted.
-func openIndex(dir string) (*search.Index, error) {
-	if err := settleRebuild(dir); err != nil {
-		return nil, err
+// open opens what is beside rows.db.
+func (b *Backend) open(dir string, d *disk.Disk, options Options) (err error) {
+	if b.index, err = openIndex(dir, d); err != nil {
+		return fmt.Errorf("open search index in %s: %w", dir, err)
 	}
-	return search.Open(searchFolder(dir))
+	numbers := newNumbers(b.db)
+	if b.queue, err = openQueue(filepath.Join(dir, "creates"), b.committer, numbers, options); err != nil {
+		return fmt.Errorf("open creates in %s: %w", dir, err)
+	}
+	b.Ports = b.ports(d, numbers, options)
+	return d.SyncFolder(dir)
 }
 
-func (b *Backend) ports(queue *Queue, options Options) chat.Ports {
-	numbers, changed, commit := newNumbers(b.db), newSignal(), b.committer.commit
-	store := &Store{db: b.db, commit: commit, numbers: numbers, changed: changed}
+// openIndex opens the search index, after it finishes a rebuild that was
+// interrupted.
+func openIndex(dir string, d *disk.Disk) (*search.Index, error) {
+	if err := settleRebuild(dir, d); err != nil {
+		return nil, err
+	}
+	return search.Open(searchFolder(dir), d)
+}
+
+func (b *Backend) ports(d *disk.Disk, numbers *numbers, options Options) chat.Ports {
+	commit, changed := b.committer.commit, newSignal()
+	store := &Store{db: b.db, disk: d, commit: commit, numbers: numbers, changed: changed}
 	return chat.Ports{
 		Store: store, Readers: store, Auditor: store, Scanner: store,
 		Idempotency:       newIdempotency(b.db, commit, numbers),
-		Queue:             queue,
-		Receiver:          queue,
+		Queue:             b.queue,
+		Receiver:          b.queue,
 		CreateDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceCreates},
 		Stream:            &Stream{db: b.db, commit: commit, log: options.Log, changed: changed},
 		ChangeDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceChanges},
 		Index:             b.index,
+		Failed:            d.Failed(),
 	}
 }
 
 // Close waits for the current writes and closes the folder. No method may be
 // called afterwards.
 func (b *Backend) Close() error {
+	if b.stopWatch != nil {
+		b.stopWatch()
+		b.watching.Wait()
+	}
 	b.committer.close()
-	return errors.Join(b.log.close(), b.index.Close(), b.db.Close())
+	var err error
+	if b.queue != nil {
+		err = b.queue.log.Close()
+	}
+	if b.index != nil {
+		err = errors.Join(err, b.index.Close())
+	}
+	return errors.Join(err, b.db.Close())
 }
 
 const (
+	rowsName    = "rows.db"
 	lockTimeout = time.Second
-	// mapped is how much of the file is mapped ahead. Growing the map waits
-	// for readers, so it should not happen often.
-	mapped = 1 << 30
+	// mappedSize is how many bytes of rows.db are mapped ahead. Growing the map
+	// waits for readers, so it should not happen often.
+	mappedSize = 1 << 30
 )
 
-func openRows(path string) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+// openRows opens rows.db. It also returns what os.File.Stat returns of the file.
+func openRows(dir string, d *disk.Disk) (*bbolt.DB, os.FileInfo, error) {
+	db, info, err := d.OpenBolt(filepath.Join(dir, rowsName), bbolt.Options{
 		Timeout:         lockTimeout,
-		InitialMmapSize: mapped,
+		InitialMmapSize: mappedSize,
 		FreelistType:    bbolt.FreelistMapType,
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, ErrInUse
+		return nil, nil, ErrInUse
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range buckets {
@@ -131,7 +168,7 @@ func openRows(path string) (*bbolt.DB, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, info, nil
 }

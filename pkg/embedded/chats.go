@@ -12,7 +12,7 @@ import (
 func (s *Store) CreateCounter(ctx context.Context, id chat.ChatID) error {
 	err := s.commit(ctx, func(tx *bbolt.Tx) error { return createCounter(tx, id) })
 	if err == nil {
-		s.numbers.settle(chat.AppParent(id.AppToken), id.Number)
+		s.numbers.stored(chat.AppParent(id.AppToken), id.Number)
 	}
 	return wrap(err, "create counter of chat")
 }
@@ -30,7 +30,7 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 	err := s.commit(ctx, func(tx *bbolt.Tx) error { return storeChats(tx, appToken, chats) })
 	if err == nil {
 		for _, c := range chats {
-			s.numbers.settle(chat.AppParent(appToken), c.Number)
+			s.numbers.stored(chat.AppParent(appToken), c.Number)
 		}
 	}
 	return wrap(err, "store chats")

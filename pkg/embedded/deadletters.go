@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -98,4 +99,13 @@ func putDeadLetter(tx *bbolt.Tx, letter deadLetter) error {
 		return err
 	}
 	return put(bucket, sequenceKey(n), letter)
+}
+
+// putDamaged stores bytes that cannot be decoded as a dead letter, in base64,
+// because the body of a dead letter is text.
+func putDamaged(tx *bbolt.Tx, source deadLetterSource, reason string, data []byte) error {
+	return putDeadLetter(tx, deadLetter{
+		Source: source, Reason: fmt.Sprintf("damaged: %s; the body is %d bytes in base64", reason, len(data)),
+		Body: base64.StdEncoding.EncodeToString(data), At: time.Now().UTC(),
+	})
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 )
 
 var (
 	// ErrInUse is returned by Open if another process has the folder open.
 	ErrInUse = errors.New("the data folder is in use by another process")
 	// ErrForeign is returned by Open if a folder holds files of something else.
-	ErrForeign = errors.New("the folder holds files that are not chatapi's: want a data folder, or an empty or new folder")
+	ErrForeign = errors.New("the folder holds files that are not chatapi's: want a data folder, an empty or a new one")
 	// ErrFormat is returned by Open if another version of chatapi wrote the
 	// folder, in a format that this one does not read.
 	ErrFormat = errors.New("another version of chatapi wrote the data folder")
@@ -35,6 +36,14 @@ func alive(ctx context.Context) error {
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", chat.ErrUnavailable, err) }
+
+// checkDisk returns an error once the disk has failed.
+func checkDisk(d *disk.Disk) error {
+	if err := d.Err(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
 
 // wrap adds what was attempted to an error.
 func wrap(err error, attempted string) error {

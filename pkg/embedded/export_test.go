@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,7 +22,7 @@ func (b *Backend) Keys() (keys, expiries int, err error) {
 
 // SendRaw puts any body into the queue, which no client of the package can.
 func (b *Backend) SendRaw(ctx context.Context, body string) error {
-	return b.Queue.(*Queue).append(ctx, body)
+	return b.queue.append(ctx, body)
 }
 
 // AddToCount adds to a count and to nothing else.
@@ -82,4 +83,32 @@ func (b *Backend) DeadLetters(ctx context.Context) (letters []chat.DeadLetter, e
 // them.
 func (b *Backend) OpenDeadLetters() chat.DeadLetters {
 	return &deadLetters{db: b.db, commit: b.committer.commit, source: sourceChanges}
+}
+
+// WithHooks returns options with hooks that make the disk fail.
+func (o Options) WithHooks(hooks disk.Hooks) Options {
+	o.disk = hooks
+	return o
+}
+
+// EnqueuingStore returns the store as clients see it, who get a number only after
+// its create was enqueued.
+func (b *Backend) EnqueuingStore() chat.Store { return enqueuingStore{b.Store.(*Store)} }
+
+type enqueuingStore struct{ *Store }
+
+func (s enqueuingStore) AllocateChatNumber(ctx context.Context, appToken string) (int64, error) {
+	n, err := s.Store.AllocateChatNumber(ctx, appToken)
+	if err == nil {
+		s.numbers.enqueued(chat.AppParent(appToken), n)
+	}
+	return n, err
+}
+
+func (s enqueuingStore) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
+	n, err := s.Store.AllocateMessageNumber(ctx, id)
+	if err == nil {
+		s.numbers.enqueued(id.Parent(), n)
+	}
+	return n, err
 }

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"chatapi/pkg/embedded/disk"
 )
 
 // format is the format of a data folder that this version reads and writes.
-const format = 5
+const format = 6
 
 const markerName = "chatapi.json"
 
@@ -31,13 +33,13 @@ func mustExist(dir string) error {
 }
 
 // claim checks that dir is a data folder of this format, or creates one.
-func claim(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func claim(dir string, d *disk.Disk) error {
+	if err := d.CreateFolder(dir); err != nil {
 		return fmt.Errorf("create data folder: %w", err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, markerName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return mark(dir)
+		return mark(dir, d)
 	}
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", err)
@@ -53,7 +55,7 @@ func claim(dir string) error {
 }
 
 // mark makes an empty folder a data folder.
-func mark(dir string) error {
+func mark(dir string, d *disk.Disk) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", err)
@@ -65,7 +67,7 @@ func mark(dir string) error {
 	}
 	data, err := encodeRow(marker{Format: format})
 	if err == nil {
-		err = writeDurably(filepath.Join(dir, markerName), data)
+		err = d.WriteFile(filepath.Join(dir, markerName), data)
 	}
 	if err != nil {
 		return fmt.Errorf("mark data folder: %w", err)
@@ -74,28 +76,3 @@ func mark(dir string) error {
 }
 
 func searchFolder(dir string) string { return filepath.Join(dir, "search") }
-
-// writeDurably puts a whole file in its place or none.
-func writeDurably(path string, text []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes the names of the files in a folder durable.
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -19,30 +18,6 @@ func FuzzDecodeEntry(f *testing.F) {
 		e, err := decodeEntry(text)
 		if err == nil && string(e.encode()) != string(text) {
 			t.Errorf("%q is encoded as %q", text, e.encode())
-		}
-	})
-}
-
-func FuzzSalvage(f *testing.F) {
-	whole := seal(append(newRecord(20), "an entry of 20 bytes"...))
-	f.Add([]byte(nil), true)
-	f.Add(slices.Concat(whole, whole), false)
-	f.Add(slices.Concat([]byte("damage"), whole, []byte("damage"), whole, []byte("a tail")), false)
-	f.Add(slices.Concat(whole, make([]byte, 100), whole[:15]), true)
-	f.Fuzz(func(t *testing.T, text []byte, last bool) {
-		found := salvage(text).withTail(last)
-		size := found.torn
-		for _, entry := range found.entries {
-			size += recordHead + len(entry)
-		}
-		for _, damaged := range found.damaged {
-			size += len(damaged)
-		}
-		if size != len(text) {
-			t.Errorf("%d bytes are entries, damaged or torn, want all %d", size, len(text))
-		}
-		if found.torn > 0 && !last {
-			t.Error("a tail is cut off a file that is not the last")
 		}
 	})
 }

@@ -123,7 +123,7 @@ func (i *Idempotency) Record(ctx context.Context, claim chat.Claim) error {
 	if err != nil {
 		return wrap(err, "record number of key")
 	}
-	i.numbers.settle(claim.Key.Parent, claim.Number)
+	i.numbers.stored(claim.Key.Parent, claim.Number)
 	i.forget(claim)
 	return nil
 }

@@ -13,22 +13,22 @@ import (
 // The buckets of rows.db. Numbers in keys are big-endian, so that keys sort as
 // numbers do.
 var (
-	bucketApps        = []byte("apps")         // app token → app
-	bucketChats       = []byte("chats")        // app token, chat number → chat
-	bucketMessages    = []byte("messages")     // app token, chat number, message number → message
-	bucketCounters    = []byte("counters")     // app token [, chat number] → the highest number given out in it
-	bucketReaders     = []byte("readers")      // app token, chat number, reader → how far it has read
-	bucketKeys        = []byte("keys")         // chat.IdempotencyKey.String → its create
-	bucketExpiries    = []byte("expiries")     // second, chat.IdempotencyKey.String → nothing
-	bucketCreates     = []byte("creates")      // sequence → entry of the queue
-	bucketBuried      = []byte("buried")       // sequence → nothing: entry of the log that is a dead letter
-	bucketSalvaged    = []byte("salvaged")     // sequence, offset → nothing: place in the log whose rest was kept elsewhere
-	bucketChanges     = []byte("changes")      // sequence → change of a message
-	bucketDeadLetters = []byte("dead_letters") // sequence → dead letter
+	bucketApps         = []byte("apps")          // app token → app
+	bucketChats        = []byte("chats")         // app token, chat number → chat
+	bucketMessages     = []byte("messages")      // app token, chat number, message number → message
+	bucketCounters     = []byte("counters")      // app token [, chat number] → the highest durable number in it
+	bucketReaders      = []byte("readers")       // app token, chat number, reader → how far it has read
+	bucketKeys         = []byte("keys")          // chat.IdempotencyKey.String → its create
+	bucketExpiries     = []byte("expiries")      // second, chat.IdempotencyKey.String → nothing
+	bucketCreates      = []byte("creates")       // sequence → entry of the queue
+	bucketDeadLettered = []byte("dead_lettered") // sequence → nothing: entry of the log that is a dead letter
+	bucketSalvaged     = []byte("salvaged")      // sequence, offset → nothing: place in the log whose rest was set aside
+	bucketChanges      = []byte("changes")       // sequence → change of a message
+	bucketDeadLetters  = []byte("dead_letters")  // sequence → dead letter
 
 	buckets = [][]byte{
 		bucketApps, bucketChats, bucketMessages, bucketCounters, bucketReaders, bucketKeys, bucketExpiries,
-		bucketCreates, bucketBuried, bucketSalvaged, bucketChanges, bucketDeadLetters,
+		bucketCreates, bucketDeadLettered, bucketSalvaged, bucketChanges, bucketDeadLetters,
 	}
 )
 
@@ -50,18 +50,18 @@ func readerKey(id chat.ChatID, reader string) []byte { return append(chatKey(id)
 
 // get reads the JSON under a key into value and reports whether it is there.
 func get(bucket *bbolt.Bucket, key []byte, value any) (bool, error) {
-	text := bucket.Get(key)
-	if text == nil {
+	data := bucket.Get(key)
+	if data == nil {
 		return false, nil
 	}
-	if err := decodeRow(text, value); err != nil {
+	if err := decodeRow(data, value); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
-func decodeRow(text []byte, row any) error {
-	if err := json.Unmarshal(text, row); err != nil {
+func decodeRow(data []byte, row any) error {
+	if err := json.Unmarshal(data, row); err != nil {
 		return fmt.Errorf("decode row: %w", err)
 	}
 	return nil
@@ -69,21 +69,21 @@ func decodeRow(text []byte, row any) error {
 
 // put writes value as JSON under a key.
 func put(bucket *bbolt.Bucket, key []byte, value any) error {
-	text, err := encodeRow(value)
+	data, err := encodeRow(value)
 	if err != nil {
 		return err
 	}
-	return bucket.Put(key, text)
+	return bucket.Put(key, data)
 }
 
-// encodeRow returns the same text for the same row. It refuses what is not
+// encodeRow returns the same data for the same row. It refuses what is not
 // UTF-8.
 func encodeRow(row any) ([]byte, error) {
-	text, err := json.Marshal(row, json.Deterministic(true))
+	data, err := json.Marshal(row, json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode row: %w", err)
 	}
-	return text, nil
+	return data, nil
 }
 
 // appendTo writes value under the bucket's next sequence number. Keys only

@@ -19,7 +19,7 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 	err = s.commit(ctx, func(tx *bbolt.Tx) error { return storeMessages(tx, id, rows) })
 	if err == nil {
 		for _, m := range messages {
-			s.numbers.settle(id.Parent(), m.Number)
+			s.numbers.stored(id.Parent(), m.Number)
 		}
 		s.changed.send()
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // numbers allocates numbers from memory. A number becomes durable together with
-// the create that carries it. A number that no create carries is allocated
-// again after a restart; no client has seen it.
+// the create that carries it. One that no create carries is allocated again
+// after a restart; no client has seen it, because last does not return it.
 type numbers struct {
 	db     *bbolt.DB
 	seed   maphash.Seed
@@ -21,8 +21,9 @@ type numbers struct {
 
 // counter is the counter of one parent.
 type counter struct {
-	value  int64 // the highest number allocated
-	stored int64 // the highest number that is durable
+	value   int64 // the highest number allocated
+	durable int64 // the highest number in the log of creates or in rows.db
+	stored  int64 // the highest number in rows.db
 }
 
 type shard struct {
@@ -55,8 +56,9 @@ func (n *numbers) allocate(parent chat.Parent) (int64, error) {
 	return c.value, nil
 }
 
-// last returns the highest number allocated and whether the counter exists.
-func (n *numbers) last(parent chat.Parent) (value int64, exists bool, err error) {
+// last returns the highest durable number, and whether the counter exists. After
+// a restart it is never lower.
+func (n *numbers) last(parent chat.Parent) (durable int64, exists bool, err error) {
 	s := n.shard(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +66,7 @@ func (n *numbers) last(parent chat.Parent) (value int64, exists bool, err error)
 	if c == nil || err != nil {
 		return 0, false, err
 	}
-	return c.value, true, nil
+	return c.durable, true, nil
 }
 
 // exists reports whether a counter exists.
@@ -73,13 +75,25 @@ func (n *numbers) exists(parent chat.Parent) (bool, error) {
 	return exists, err
 }
 
-// settle notes that a number is durable.
-func (n *numbers) settle(parent chat.Parent, number int64) {
+// enqueued notes that a create with this number is in the log.
+func (n *numbers) enqueued(parent chat.Parent, number int64) {
+	s := n.shard(parent)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.counters[parent]; c != nil {
+		c.durable = max(c.durable, number)
+		c.value = max(c.value, number)
+	}
+}
+
+// stored notes that a number is in rows.db.
+func (n *numbers) stored(parent chat.Parent, number int64) {
 	s := n.shard(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.counters[parent]; c != nil {
 		c.stored = max(c.stored, number)
+		c.durable = max(c.durable, number)
 		c.value = max(c.value, number)
 	}
 }
@@ -88,7 +102,7 @@ func (n *numbers) shard(parent chat.Parent) *shard {
 	return &n.shards[maphash.Comparable(n.seed, parent)%uint64(len(n.shards))]
 }
 
-// load returns a counter, or nil where it does not exist. The shard is locked.
+// load returns a counter, or nil if it does not exist. The shard is locked.
 func (n *numbers) load(s *shard, parent chat.Parent) (*counter, error) {
 	if c := s.counters[parent]; c != nil {
 		return c, nil
@@ -96,7 +110,7 @@ func (n *numbers) load(s *shard, parent chat.Parent) (*counter, error) {
 	var c *counter
 	err := n.db.View(func(tx *bbolt.Tx) error {
 		if value, exists := counterIn(tx, parent); exists {
-			c = &counter{value: value, stored: value}
+			c = &counter{value: value, durable: value, stored: value}
 		}
 		return nil
 	})
@@ -108,6 +122,7 @@ func (n *numbers) load(s *shard, parent chat.Parent) (*counter, error) {
 	return c, nil
 }
 
+// sweep drops counters that can be read from rows.db again, if there are many.
 func (s *shard) sweep() {
 	if len(s.counters) < s.sweepAt {
 		return
@@ -128,14 +143,14 @@ func counterKey(parent chat.Parent) []byte {
 }
 
 func counterIn(tx *bbolt.Tx, parent chat.Parent) (value int64, exists bool) {
-	text := tx.Bucket(bucketCounters).Get(counterKey(parent))
-	if text == nil {
+	data := tx.Bucket(bucketCounters).Get(counterKey(parent))
+	if data == nil {
 		return 0, false
 	}
-	return int64(binary.BigEndian.Uint64(text)), true
+	return int64(binary.BigEndian.Uint64(data)), true
 }
 
-// raise makes a counter durable at this number or above; raising to 0 opens it.
+// raise makes a counter durable at this number or above; raising to 0 creates it.
 func raise(tx *bbolt.Tx, parent chat.Parent, number int64) error {
 	value, exists := counterIn(tx, parent)
 	if exists && value >= number {

@@ -47,7 +47,7 @@ func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark
 	if err != nil {
 		return chat.ReadState{}, wrap(err, "mark read")
 	}
-	s.numbers.settle(id.Parent(), mark.LastRead)
+	s.numbers.stored(id.Parent(), mark.LastRead)
 	return chat.NewReadState(stands, state.LastMessage), nil
 }
 

@@ -9,28 +9,30 @@ import (
 	"path/filepath"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/search"
 
 	"go.etcd.io/bbolt"
 )
 
-// Rebuild is a chat.Rebuild of a folder that nothing else has open, so there
-// are no changes to catch up with. The new index and how far it is are in a
+// Rebuild implements chat.Rebuild on a folder that nothing else has open, so
+// there are no changes to catch up with. The new index and the progress are in a
 // folder of their own:
 //
 //	data/rebuild/progress.json
 //	data/rebuild/search/
 //
-// The switch is made once progress.json says that the build is complete: what
-// is left then, to put the new index in the place of the old one, is done again
-// by Open where the process was killed before its end. Open drops a build that
-// is not complete, because the rows may change from then on.
+// The new index is live once progress.json says that the build is complete. If
+// the process ends before the new index has replaced the old one, Open replaces
+// it. Open removes a build that is not complete, because from then on the rows
+// may change.
 type Rebuild struct {
 	// Scanner reads the rows that the index is built from.
 	Scanner chat.Scanner
 
 	dir   string
 	db    *bbolt.DB
+	disk  *disk.Disk
 	index *search.Index
 	state rebuildState
 }
@@ -47,21 +49,22 @@ func rebuildFolder(dir string) string { return filepath.Join(dir, "rebuild") }
 
 func progressFile(dir string) string { return filepath.Join(rebuildFolder(dir), "progress.json") }
 
-// OpenRebuild begins an index beside the one of a data folder, or goes on with
-// the one that was begun before. The live index need not be whole: it is not
-// opened. The errors are those of Open with Options.Existing.
+// OpenRebuild begins an index beside that of a data folder, or resumes one. It
+// does not open the live index, which may be damaged. The errors are those of
+// Open with Options.Existing.
 func OpenRebuild(dir string) (*Rebuild, error) {
 	if err := mustExist(dir); err != nil {
 		return nil, err
 	}
-	if err := claim(dir); err != nil {
+	d := disk.New()
+	if err := claim(dir, d); err != nil {
 		return nil, err
 	}
-	db, err := openRows(filepath.Join(dir, "rows.db"))
+	db, _, err := openRows(dir, d)
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
-	b := &Rebuild{Scanner: &Store{db: db}, dir: dir, db: db}
+	b := &Rebuild{Scanner: &Store{db: db, disk: d}, dir: dir, db: db, disk: d}
 	if err := b.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open rebuild in %s: %w", dir, err), db.Close())
 	}
@@ -73,28 +76,28 @@ func (b *Rebuild) open() (err error) {
 		return err
 	}
 	if b.state.Complete {
-		if err := settleRebuild(b.dir); err != nil {
+		if err := settleRebuild(b.dir, b.disk); err != nil {
 			return err
 		}
 		b.state = rebuildState{}
 	}
-	if err := os.MkdirAll(rebuildFolder(b.dir), 0o700); err != nil {
+	if err := b.disk.CreateFolder(rebuildFolder(b.dir)); err != nil {
 		return err
 	}
-	b.index, err = search.Open(searchFolder(rebuildFolder(b.dir)))
+	b.index, err = search.Open(searchFolder(rebuildFolder(b.dir)), b.disk)
 	return err
 }
 
-// readRebuild returns the state of a build, the zero value where there is none.
+// readRebuild returns the state of a build, the zero value if there is none.
 func readRebuild(dir string) (state rebuildState, err error) {
-	text, err := os.ReadFile(progressFile(dir))
+	data, err := os.ReadFile(progressFile(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return rebuildState{}, nil
 	}
 	if err != nil {
 		return rebuildState{}, err
 	}
-	return state, decodeRow(text, &state)
+	return state, decodeRow(data, &state)
 }
 
 // Progress implements chat.Rebuild.
@@ -112,17 +115,17 @@ func (b *Rebuild) Save(_ context.Context, p chat.Progress) error {
 }
 
 func (b *Rebuild) save() error {
-	text, err := encodeRow(b.state)
+	data, err := encodeRow(b.state)
 	if err != nil {
-		return fmt.Errorf("note how far the index is: %w", err)
+		return fmt.Errorf("save progress of rebuild: %w", err)
 	}
-	if err := writeDurably(progressFile(b.dir), text); err != nil {
-		return fmt.Errorf("note how far the index is: %w: %w", chat.ErrUnavailable, err)
+	if err := b.disk.WriteFile(progressFile(b.dir), data); err != nil {
+		return fmt.Errorf("save progress of rebuild: %w", unavailable(err))
 	}
 	return nil
 }
 
-// CatchUp implements chat.Rebuild: nobody changes a message meanwhile.
+// CatchUp implements chat.Rebuild: no message changes during the rebuild.
 func (b *Rebuild) CatchUp(context.Context) (int, error) { return 0, nil }
 
 // Switch implements chat.Rebuild. Nothing but Close may be called afterwards.
@@ -134,27 +137,27 @@ func (b *Rebuild) Switch(context.Context) error {
 	if err := b.save(); err != nil {
 		return err
 	}
-	return settleRebuild(b.dir)
+	return settleRebuild(b.dir, b.disk)
 }
 
-// Abandon removes what was built so far. Nothing but Close may be called
+// Abandon implements chat.Rebuild. Nothing but Close may be called
 // afterwards.
 func (b *Rebuild) Abandon(context.Context) error {
 	return errors.Join(b.index.Close(), os.RemoveAll(rebuildFolder(b.dir)))
 }
 
-// Close lets go of the folder. What is built so far stays.
+// Close closes the folder and keeps what was built so far.
 func (b *Rebuild) Close() error { return errors.Join(b.index.Close(), b.db.Close()) }
 
-// settleRebuild puts an index that is complete in the place of the old one, and
-// drops one that is not. It may be called again where it was cut off.
-func settleRebuild(dir string) error {
+// settleRebuild replaces the index by a new one that is complete, and removes one
+// that is not. After an interruption it may be called again.
+func settleRebuild(dir string, d *disk.Disk) error {
 	state, err := readRebuild(dir)
 	if err != nil {
 		return fmt.Errorf("settle rebuild: %w", err)
 	}
 	if state.Complete {
-		err = replaceFolder(searchFolder(dir), searchFolder(rebuildFolder(dir)))
+		err = replaceFolder(searchFolder(dir), searchFolder(rebuildFolder(dir)), d)
 	}
 	if err == nil {
 		err = os.RemoveAll(rebuildFolder(dir))
@@ -165,10 +168,9 @@ func settleRebuild(dir string) error {
 	return nil
 }
 
-// replaceFolder puts a folder in the place of another, unless that has been
-// done.
-func replaceFolder(old, with string) error {
-	if _, err := os.Stat(with); err != nil {
+// replaceFolder replaces a folder by another one, unless that is done.
+func replaceFolder(old, replacement string, d *disk.Disk) error {
+	if _, err := os.Stat(replacement); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -177,8 +179,8 @@ func replaceFolder(old, with string) error {
 	if err := os.RemoveAll(old); err != nil {
 		return err
 	}
-	if err := os.Rename(with, old); err != nil {
+	if err := os.Rename(replacement, old); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(old))
+	return d.SyncFolder(filepath.Dir(old))
 }

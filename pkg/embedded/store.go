@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 
 	"go.etcd.io/bbolt"
 )
@@ -12,6 +13,7 @@ import (
 // bbolt.
 type Store struct {
 	db      *bbolt.DB
+	disk    *disk.Disk
 	commit  commit
 	numbers *numbers
 	changed *signal // sent when a message's row has changed
@@ -88,9 +90,11 @@ func (s *Store) notStored(parent chat.Parent, number int64, notFound error) erro
 	}
 }
 
-// Ping implements chat.Store: it returns an error if rows.db cannot be read.
+// Ping implements chat.Store: it returns an error if rows.db cannot be read, or
+// the disk failed.
 func (s *Store) Ping(ctx context.Context) error {
-	return wrap(s.view(ctx, func(*bbolt.Tx) error { return nil }), "ping store")
+	err := s.view(ctx, func(*bbolt.Tx) error { return checkDisk(s.disk) })
+	return wrap(err, "ping store")
 }
 
 func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {

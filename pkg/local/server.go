@@ -14,6 +14,16 @@ import (
 	"chatapi/pkg/api"
 	"chatapi/pkg/chat"
 	"chatapi/pkg/docs"
+
+	smithytime "github.com/aws/smithy-go/time"
+)
+
+const (
+	// shutdownTimeout bounds how long current requests may take at shutdown.
+	shutdownTimeout = 10 * time.Second
+	// failedTimeout is how long a server whose backend failed goes on reporting
+	// that in /health, so that whoever watches it can see why it ends.
+	failedTimeout = 5 * time.Second
 )
 
 // Options are the settings of a server.
@@ -25,13 +35,13 @@ type Options struct {
 	Hosts []string
 }
 
-// shutdownTimeout bounds how long current requests may take at shutdown.
-const shutdownTimeout = 10 * time.Second
-
 // Serve serves the API on the listener and stores and indexes what is created,
 // until ctx is done. Then it accepts no more requests, finishes the current
 // requests and batches, and returns nil. What is still in the queue is stored
 // after the next start.
+//
+// If p.Failed reports that the backend accepts no writes any more, Serve logs the
+// error, goes on for 5 seconds, in which /health reports it too, and returns it.
 func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.Ports, options Options) error {
 	pollCtx, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
@@ -41,10 +51,32 @@ func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.
 	stream := newStreamPoller(p, log)
 	pollers.Go(func() { stream.run(pollCtx) })
 
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var failure error
+	pollers.Go(func() {
+		if failure = awaitFailure(pollCtx, log, p.Failed); failure != nil {
+			stop()
+		}
+	})
+
 	err := serveHTTP(ctx, log, listener, Handler(log, p, options))
 	stopPolling()
 	pollers.Wait()
-	return err
+	return errors.Join(failure, err)
+}
+
+// awaitFailure returns an error some time after the backend failed. It returns at
+// once when ctx ends.
+func awaitFailure(ctx context.Context, log *slog.Logger, failed <-chan error) error {
+	select {
+	case err := <-failed:
+		log.ErrorContext(ctx, "backend failed; the server refuses writes and ends", "after", failedTimeout, "error", err)
+		_ = smithytime.SleepWithContext(ctx, failedTimeout)
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // Handler returns the API, its OpenAPI document and the page that shows it.

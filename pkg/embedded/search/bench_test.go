@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/search"
 )
 
@@ -185,7 +186,7 @@ func benchmarkSearch(b *testing.B, size int) {
 
 func openBench(b *testing.B) *search.Index {
 	b.Helper()
-	x, err := search.Open(b.TempDir())
+	x, err := search.Open(b.TempDir(), disk.New())
 	if err != nil {
 		b.Fatal(err)
 	}

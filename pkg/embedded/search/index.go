@@ -4,49 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 
-	"github.com/blevesearch/bleve/v2/index/scorch"
 	index "github.com/blevesearch/bleve_index_api"
+	"go.etcd.io/bbolt"
 )
 
-// lockTimeout is how long Open waits for another process to let go of the
-// folder: a server that is being restarted needs a moment to close it.
+// lockTimeout is how long Open waits until another process has closed the folder:
+// a server that is being restarted needs a moment.
 const lockTimeout = "1s"
 
-// errClosed is what every method returns after Close.
+// errClosed is returned by every method after Close.
 var errClosed = fmt.Errorf("%w: the search index is closed", chat.ErrUnavailable)
 
-// Index is a chat.Index in a folder. Its methods may be called at the same
-// time; searches do not wait for Apply.
+// Index implements chat.Index in a folder. Its methods may be called
+// concurrently; searches do not wait for Apply.
 type Index struct {
 	open   sync.RWMutex // held for reading while the engine is in use, for writing to close it
 	closed bool
 	engine index.Index
 	queue  *index.AnalysisQueue
+	disk   *disk.Disk
 
 	vocabularies  *vocabularies
 	newestBuckets *newestBuckets
 	costs         costs
 
-	applying sync.Mutex // between reading the versions held and writing newer ones
-	unsaved  bool       // a batch failed: what the engine holds may not be on disk
+	applying sync.Mutex // between reading the versions in the index and writing newer ones
+	unsaved  bool       // a batch failed: what the engine shows may not be on disk
 }
 
 var _ chat.Index = (*Index)(nil)
 
-// Open opens the index in dir and creates it where there is none. It returns
-// an error where another Index has the folder open.
-func Open(dir string) (*Index, error) {
+// Open opens the index in dir, and creates it if there is none. It returns an
+// error if another Index has the folder open. If a sync fails, the disk fails.
+func Open(dir string, d *disk.Disk) (*Index, error) {
 	if dir == "" { // scorch would keep everything in memory
-		return nil, errors.New("open search index: no folder is named")
+		return nil, errors.New(`open search index: invalid folder "": want a path`)
+	}
+	if err := renewRoot(dir, d); err != nil {
+		return nil, fmt.Errorf("open search index in %s: %w", dir, err)
 	}
 	queue := index.NewAnalysisQueue(1)
-	engine, err := scorch.NewScorch(scorch.Name, map[string]any{"path": dir, "bolt_timeout": lockTimeout, "unsafe_batch": true, "asyncErrorCallbackName": pauseName}, queue)
+	engine, err := newEngine(dir, d, queue)
 	if err == nil {
 		err = engine.Open()
 	}
@@ -54,10 +62,31 @@ func Open(dir string) (*Index, error) {
 		queue.Close()
 		return nil, fmt.Errorf("open search index in %s: %w", dir, err)
 	}
-	return &Index{engine: engine, queue: queue, vocabularies: newVocabularies(), newestBuckets: newNewestBuckets(), costs: measuredCosts}, nil
+	return &Index{
+		engine: engine, queue: queue, disk: d,
+		vocabularies: newVocabularies(), newestBuckets: newNewestBuckets(), costs: measuredCosts,
+	}, nil
 }
 
-// Close waits for the calls under way and lets go of the folder. Closing again
+// renewRoot makes the newest transaction of the file durable in which scorch
+// lists its segments.
+func renewRoot(dir string, d *disk.Disk) error {
+	path := filepath.Join(dir, "root.bolt")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	timeout, err := time.ParseDuration(lockTimeout)
+	if err != nil {
+		return err
+	}
+	db, _, err := d.OpenBolt(path, bbolt.Options{Timeout: timeout})
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+// Close waits for the calls in progress and closes the folder. Closing again
 // changes nothing.
 func (x *Index) Close() error {
 	x.open.Lock()
@@ -74,12 +103,20 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Ping returns an error after Close.
+// Ping implements chat.Index: it returns an error after Close, or if the disk
+// failed.
 func (x *Index) Ping(context.Context) error {
 	x.open.RLock()
 	defer x.open.RUnlock()
 	if x.closed {
 		return errClosed
+	}
+	return x.checkDisk()
+}
+
+func (x *Index) checkDisk() error {
+	if err := x.disk.Err(); err != nil {
+		return fmt.Errorf("%w: search index: %w", chat.ErrUnavailable, err)
 	}
 	return nil
 }
@@ -112,6 +149,9 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: index messages: %w", chat.ErrUnavailable, err)
 	}
+	if err := x.checkDisk(); err != nil {
+		return err
+	}
 	for len(messages) > 0 {
 		n := fitting(messages)
 		batch, err := x.newer(messages[:n])
@@ -126,8 +166,8 @@ func (x *Index) apply(ctx context.Context, messages []chat.Message) error {
 	return nil
 }
 
-// batchBytes is after how many bytes of bodies a batch ends. The documents of
-// a batch take up to 150 times as much memory, where no two words are the same.
+// batchBytes is the size of bodies at which a batch ends. The documents of a
+// batch take up to 150 times as much memory, if no two words are the same.
 const batchBytes = 1 << 20
 
 // fitting returns how many of the messages go into one batch, at least one.
@@ -178,9 +218,9 @@ func (x *Index) newer(messages []chat.Message) (*index.Batch, error) {
 	return batch, nil
 }
 
-// createdBy returns those of the messages that the index may hold: those that
-// were created no later than its newest change. It spares most messages a
-// look-up in every segment.
+// createdBy returns the messages that the index may hold: those that were created
+// no later than its newest change. So most messages need no look-up in every
+// segment.
 func createdBy(through time.Time, messages map[string]chat.Message) map[string]chat.Message {
 	old := map[string]chat.Message{}
 	for id, m := range messages {
@@ -195,14 +235,14 @@ func createdBy(through time.Time, messages map[string]chat.Message) map[string]c
 // It is written with the messages of its batch, so the two never differ.
 var throughKey = []byte("indexed_through")
 
-// indexedThrough returns the time of the newest change that the index holds,
-// in whatever app; zero where it holds none.
+// indexedThrough returns the time of the newest change that the index holds
+// in any app; zero if it holds none.
 func indexedThrough(reader index.IndexReader) (time.Time, error) {
-	text, err := reader.GetInternal(throughKey)
-	if err != nil || text == nil {
+	data, err := reader.GetInternal(throughKey)
+	if err != nil || data == nil {
 		return time.Time{}, err
 	}
-	milli, err := strconv.ParseInt(string(text), 10, 64)
+	milli, err := strconv.ParseInt(string(data), 10, 64)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read %s: %w", throughKey, err)
 	}
@@ -239,15 +279,15 @@ func versionOf(doc index.Document) (version int64, err error) {
 	return version, err
 }
 
-// saveWithin is how long write waits for the disk. The engine goes on trying
-// to save what it did not.
-const saveWithin = 5 * time.Second
+// saveTimeout is how long write waits for the disk. The engine goes on trying to
+// save what it did not.
+const saveTimeout = 5 * time.Second
 
-// write returns when the batch is on disk. An empty batch has to be written
-// too after a batch that was not saved: the engine shows that one's messages
-// already, so they count as held, and the empty one waits until they are saved.
+// write returns when the batch is on disk. After a batch that was not saved, an
+// empty batch is written too: the engine already shows the messages of the first,
+// so they count as held, and the empty one waits until they are saved.
 //
-// It waits by itself. The engine's own wait (batches that are not "unsafe")
+// It does not use the engine's own wait (batches that are not "unsafe"), which
 // closes a segment that it could not save, and still searches it.
 func (x *Index) write(ctx context.Context, batch *index.Batch) error {
 	if len(batch.IndexOps) == 0 && !x.unsaved {
@@ -262,13 +302,14 @@ func (x *Index) write(ctx context.Context, batch *index.Batch) error {
 	}
 	x.unsaved = err != nil
 	if err != nil {
-		return fmt.Errorf("%w: write %d messages to the search index: %w", chat.ErrUnavailable, len(batch.IndexOps), err)
+		size := len(batch.IndexOps)
+		return fmt.Errorf("%w: write %d messages to the search index: %w", chat.ErrUnavailable, size, err)
 	}
 	return nil
 }
 
 func awaitSaved(ctx context.Context, saved <-chan struct{}) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, saveWithin, errNotSaved)
+	ctx, cancel := context.WithTimeoutCause(ctx, saveTimeout, errNotSaved)
 	defer cancel()
 	select {
 	case <-saved:
@@ -278,5 +319,5 @@ func awaitSaved(ctx context.Context, saved <-chan struct{}) error {
 	}
 }
 
-// errNotSaved: the engine could not write to its folder in time.
-var errNotSaved = errors.New("the disk does not take it")
+// errNotSaved is returned if the engine did not save a batch in time.
+var errNotSaved = fmt.Errorf("not on disk after %v", saveTimeout)

@@ -10,6 +10,7 @@ import (
 
 	"chatapi/pkg/chat"
 	"chatapi/pkg/chat/chattest"
+	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/search"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,7 +40,7 @@ func TestIndex(t *testing.T) {
 
 func open(t *testing.T, dir string) *search.Index {
 	t.Helper()
-	x, err := search.Open(dir)
+	x, err := search.Open(dir, disk.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestDiskFails(t *testing.T) {
 func TestFolderInUse(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
-	if x, err := search.Open(dir); err == nil {
+	if x, err := search.Open(dir, disk.New()); err == nil {
 		x.Close()
 		t.Error("a second index opened the same folder")
 	}
@@ -182,7 +183,7 @@ func TestOpenFails(t *testing.T) {
 		{"a file in the place of the folder", file},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if x, err := search.Open(tt.dir); err == nil {
+			if x, err := search.Open(tt.dir, disk.New()); err == nil {
 				x.Close()
 				t.Errorf("Open(%q) succeeded", tt.dir)
 			}

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 )
 
 // TestPauseWhileTheDiskFails holds that a disk that takes no writes costs no
 // core, and that all goes on when it does.
 func TestPauseWhileTheDiskFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "search")
-	x, err := Open(dir)
+	x, err := Open(dir, disk.New())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package embedded
+package createlog
 
 import (
 	"errors"
@@ -8,18 +8,25 @@ import (
 	"testing"
 
 	"chatapi/pkg/chat"
+	"chatapi/pkg/embedded/disk"
 )
 
-// TestReadKeepsWhatItReadBeforeAnError: what a failing read has passed by is
-// not lost until the next start.
-func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
-	l, err := openLog(t.TempDir(), 0, func(uint64, []byte) error { return nil }, nil)
+func openEmpty(t *testing.T) *Log {
+	t.Helper()
+	l, err := Open(t.TempDir(), Options{Disk: disk.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// TestReadKeepsWhatItReadBeforeAnError checks that entries read before an error
+// are returned.
+func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
+	l := openEmpty(t)
 	add := func(text string) {
 		t.Helper()
-		if err := l.append(t.Context(), seal(append(newRecord(len(text)), text...))); err != nil {
+		if err := l.Append(t.Context(), append(NewRecord(len(text)), text...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -32,40 +39,38 @@ func TestReadKeepsWhatItReadBeforeAnError(t *testing.T) {
 	if err := second.file.Close(); err != nil { // no read of it succeeds …
 		t.Fatal(err)
 	}
-	found, err := l.read(10, math.MaxUint64)
+	found, err := l.Read(10, math.MaxUint64)
 	if len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the first and none", len(found), err)
 	}
-	if _, err := l.read(10, math.MaxUint64); err == nil {
-		t.Error("a read that fails at once gives no error")
+	if _, err := l.Read(10, math.MaxUint64); err == nil {
+		t.Error("a read that fails at once returns no error")
 	}
 	if second.file, err = os.OpenFile(l.path(second.first), os.O_RDWR, 0); err != nil { // … until it does
 		t.Fatal(err)
 	}
-	found, err = l.read(10, math.MaxUint64)
+	found, err = l.Read(10, math.MaxUint64)
 	if len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the second and none", len(found), err)
 	}
-	if err := l.close(); err != nil {
+	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestWritesGoOnOnceTheDiskWorks: a write that failed and cannot be cut off
-// holds up others only until it can.
+// TestWritesGoOnOnceTheDiskWorks checks that a failed write that cannot be cut off
+// delays others only until it can.
 func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
-	l, err := openLog(t.TempDir(), 0, func(uint64, []byte) error { return nil }, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := openEmpty(t)
 	add := func(text string) error {
-		return l.append(t.Context(), seal(append(newRecord(len(text)), text...)))
+		return l.Append(t.Context(), append(NewRecord(len(text)), text...))
 	}
 	if err := add("the first entry"); err != nil {
 		t.Fatal(err)
 	}
 	s := l.segments[0]
 	works := s.file
+	var err error
 	if s.file, err = os.Open(l.path(s.first)); err != nil { // which can neither be written nor cut …
 		t.Fatal(err)
 	}
@@ -77,10 +82,10 @@ func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
 			t.Errorf("error %v, want %v", err, chat.ErrUnavailable)
 		}
 	}
-	if found, err := l.read(10, math.MaxUint64); len(found) != 1 || err != nil {
+	if found, err := l.Read(10, math.MaxUint64); len(found) != 1 || err != nil {
 		t.Errorf("%d entries, error %v, want the first", len(found), err)
 	}
-	l.consume(1) // the file stays while it is torn
+	l.Consume(1) // the file stays while it is torn
 	if err := s.file.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,14 +93,14 @@ func TestWritesGoOnOnceTheDiskWorks(t *testing.T) {
 	if err := add("the second entry"); err != nil {
 		t.Fatal(err)
 	}
-	found, err := l.read(10, math.MaxUint64)
-	if len(found) != 1 || err != nil || string(found[0].entry) != "the second entry" {
+	found, err := l.Read(10, math.MaxUint64)
+	if len(found) != 1 || err != nil || string(found[0].Entry) != "the second entry" {
 		t.Errorf("%v, error %v, want the second entry", found, err)
 	}
 	if _, err := os.Stat(l.path(s.first)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file whose entries are consumed is left, error %v", err)
 	}
-	if err := l.close(); err != nil {
+	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded"
+	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/search"
 	"chatapi/pkg/reindex"
 	"chatapi/pkg/verify"
@@ -49,7 +50,7 @@ func (s *stack) reindex() {
 // counts; it is told to repair if there are any.
 func (s *stack) verify(repaired int64) {
 	s.Helper()
-	index, err := search.Open(s.TempDir())
+	index, err := search.Open(s.TempDir(), disk.New())
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -137,26 +137,26 @@ func (x *Index) do(ctx context.Context, limit time.Duration, r request, answer a
 	return nil
 }
 
-// statusError is what OpenSearch said where it refused a request, or one
-// document of a request.
+// statusError is OpenSearch's error for a request, or for one document of a
+// request.
 type statusError struct {
 	status int
 	reason reason
 }
 
-// reason is OpenSearch's own word for an error.
+// reason is the types in OpenSearch's error. Its texts are not decoded, because
+// they can contain document IDs and previews of fields, and with them an app's
+// token.
 type reason struct {
 	Type     string  `json:"type"`
-	Reason   string  `json:"reason"`
 	CausedBy *reason `json:"caused_by"`
 }
 
 func (r reason) String() string {
-	text := r.Type + ": " + r.Reason
-	if r.CausedBy != nil {
-		text += ": " + r.CausedBy.String()
+	if r.CausedBy == nil {
+		return r.Type
 	}
-	return text
+	return r.Type + ": " + r.CausedBy.String()
 }
 
 // newStatusError returns nil for a success.
@@ -164,21 +164,21 @@ func newStatusError(status int, body []byte) error {
 	if status < http.StatusBadRequest {
 		return nil
 	}
-	var answer struct {
+	var response struct {
 		Error reason `json:"error"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		answer.Error = reason{} // a proxy's page, or nothing: the status says enough
+	if err := json.Unmarshal(body, &response); err != nil {
+		response.Error = reason{} // a proxy's page, or nothing: the status says enough
 	}
-	return &statusError{status: status, reason: answer.Error}
+	return &statusError{status: status, reason: response.Error}
 }
 
 func (e *statusError) Error() string {
-	text := fmt.Sprintf("OpenSearch answered %d %s", e.status, http.StatusText(e.status))
-	if e.reason.Type != "" {
-		text += ": " + e.reason.String()
+	status := fmt.Sprintf("OpenSearch responded with %d %s", e.status, http.StatusText(e.status))
+	if e.reason.Type == "" {
+		return status
 	}
-	return text
+	return status + ": " + e.reason.String()
 }
 
 // Is makes every refusal wrap chat.ErrUnavailable but those of the request

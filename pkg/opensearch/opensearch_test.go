@@ -74,8 +74,12 @@ func item(status int, reason string) string {
 	if reason == "" {
 		return fmt.Sprintf(`{"index":{"status":%d}}`, status)
 	}
-	return fmt.Sprintf(`{"index":{"status":%d,"error":{"type":"some_exception","reason":%q}}}`, status, reason)
+	return fmt.Sprintf(`{"index":{"status":%d,"error":{"type":%q,"reason":"document of %s"}}}`, status, reason, secret)
 }
+
+// secret stands for a document ID with an app's token, or a preview of a field,
+// in OpenSearch's texts.
+const secret = "k5n2qv7wz4tqj3mxe6b2fayl5hcgrd3ou7ps#1#1"
 
 func TestApplyErrors(t *testing.T) {
 	for _, tt := range []struct {
@@ -88,14 +92,14 @@ func TestApplyErrors(t *testing.T) {
 	}{
 		{"created", 200, `{"items":[` + item(201, "") + `]}`, false, false, ""},
 		{"replaced", 200, `{"items":[` + item(200, "") + `]}`, false, false, ""},
-		{"conflict: not newer", 200, `{"items":[` + item(409, "version conflict") + `]}`, false, false, ""},
-		{"document refused", 200, `{"items":[` + item(400, "failed to parse") + `]}`, true, false, "failed to parse"},
-		{"queue full", 200, `{"items":[` + item(429, "rejected execution") + `]}`, true, true, "rejected execution"},
-		{"shard away", 200, `{"items":[` + item(503, "primary shard is not active") + `]}`, true, true, "primary shard"},
-		{"no index", 200, `{"items":[` + item(404, "no such index") + `]}`, true, true, "no such index"},
+		{"conflict: not newer", 200, `{"items":[` + item(409, "version_conflict_engine_exception") + `]}`, false, false, ""},
+		{"document refused", 200, `{"items":[` + item(400, "mapper_parsing_exception") + `]}`, true, false, "mapper_parsing_exception"},
+		{"queue full", 200, `{"items":[` + item(429, "rejected_execution_exception") + `]}`, true, true, "rejected_execution_exception"},
+		{"shard away", 200, `{"items":[` + item(503, "unavailable_shards_exception") + `]}`, true, true, "unavailable_shards_exception"},
+		{"no index", 200, `{"items":[` + item(404, "index_not_found_exception") + `]}`, true, true, "index_not_found_exception"},
 		{"answer for none", 200, `{"items":[]}`, true, true, "0 documents of 1"},
 		{"answer is no JSON", 200, `<html>`, true, true, "decode the answer"},
-		{"all refused", 400, `{"error":{"type":"parse_exception","reason":"bad","caused_by":{"type":"x","reason":"deep down"}},"status":400}`, true, false, "deep down"},
+		{"all refused", 400, `{"error":{"type":"parse_exception","reason":"` + secret + `","caused_by":{"type":"deep_exception","reason":"` + secret + `"}},"status":400}`, true, false, "parse_exception: deep_exception"},
 		{"too large", 413, ``, true, false, "413"},
 		{"throttled", 429, `429 Too Many Requests /_bulk`, true, true, "429"},
 		{"no access", 403, `{"Message":"User is not authorized"}`, true, true, "403"},
@@ -120,6 +124,9 @@ func TestApplyErrors(t *testing.T) {
 			if !strings.Contains(errs[0].Error(), tt.contains) {
 				t.Errorf("error %q does not say %q", errs[0], tt.contains)
 			}
+			if strings.Contains(errs[0].Error(), secret) {
+				t.Errorf("the error shows what OpenSearch quotes: %q", errs[0])
+			}
 		})
 	}
 }
@@ -134,9 +141,9 @@ func TestSearchErrors(t *testing.T) {
 	}{
 		{"timed out", 200, `{"responses":[` + good + `,{"status":200,"timed_out":true,"hits":{"hits":[]}}]}`, true},
 		{"timed out looking for the newest change", 200, `{"responses":[{"status":200,"timed_out":true,"hits":{"hits":[]}},` + good + `]}`, true},
-		{"shards failed", 200, `{"responses":[` + good + `,{"status":503,"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}]}`, true},
-		{"query refused", 200, `{"responses":[` + good + `,{"status":400,"error":{"type":"parsing_exception","reason":"unknown query"}}]}`, false},
-		{"request refused", 400, `{"error":{"type":"parse_exception","reason":"no lines"}}`, false},
+		{"shards failed", 200, `{"responses":[` + good + `,{"status":503,"error":{"type":"search_phase_execution_exception","reason":"` + secret + `"}}]}`, true},
+		{"query refused", 200, `{"responses":[` + good + `,{"status":400,"error":{"type":"parsing_exception","reason":"` + secret + `"}}]}`, false},
+		{"request refused", 400, `{"error":{"type":"parse_exception","reason":"` + secret + `"}}`, false},
 		{"one answer for two", 200, `{"responses":[` + good + `]}`, true},
 		{"throttled", 429, `429 Too Many Requests /_msearch`, true},
 	} {
@@ -145,6 +152,9 @@ func TestSearchErrors(t *testing.T) {
 			_, err := x.Search(t.Context(), chat.Search{Within: chat.Parent{AppToken: "app", ChatNumber: 1}, Query: parse(t, "red"), Limit: 1})
 			if err == nil || errors.Is(err, chat.ErrUnavailable) != tt.mayPass {
 				t.Errorf("error %v, may pass should be %v", err, tt.mayPass)
+			}
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("the error shows what OpenSearch quotes: %q", err)
 			}
 		})
 	}

@@ -481,7 +481,7 @@ func TestPromisedCalls(t *testing.T) {
 		"create-message: created": 2, "create-message: created, 16,384 bytes": 2,
 		"get-app: found": 1, "get-chat: found": 1, "get-message: found": 1, "get-reader: found": 1,
 		"list-apps: 50 apps": 1, "list-chats: 50 chats": 1, "list-messages: 50 messages of 100 bytes": 1, "search-messages: found": 1,
-		"update-app: changed": 1, "update-chat: changed": 1, "update-message: changed": 1, "delete-message: deleted": 1,
+		"update-app: changed": 2, "update-chat: changed": 2, "update-message: changed": 2, "delete-message: deleted": 1,
 		"indexer: 500 changes": 1,
 	}
 	for _, r := range table.Rows {

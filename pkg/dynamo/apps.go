@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"chatapi/pkg/chat"
@@ -13,18 +14,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// CreateApp implements chat.Store with one transaction. The SDK gives it a
-// client request token, so its own retries create the app once.
+// CreateApp implements chat.Store with one transaction of two rows.
 func (s *Store) CreateApp(ctx context.Context, app chat.App) error {
 	rows, err := s.newApp(app)
 	if err != nil {
 		return fmt.Errorf("create app: %w", err)
 	}
-	_, err = s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: rows})
-	if err != nil {
+	refused, err := s.transact(ctx, rows)
+	switch {
+	case err != nil:
 		return failure("create app", err)
+	case refused != nil:
+		return errors.New("create app: an app with this token exists")
+	default:
+		return nil
 	}
-	return nil
 }
 
 // newApp returns the puts of an app and its counter.
@@ -54,10 +58,10 @@ func (s *Store) App(ctx context.Context, token string) (chat.App, error) {
 	}
 }
 
-// Apps implements chat.Store. It scans the table from the cursor on: the order
-// is DynamoDB's own, an app created meanwhile may be on a later page or on
-// none, and no app is on two pages. It asks for one app more than the page
-// takes, to know whether there is a next one.
+// Apps implements chat.Store. It scans the table from the cursor on: the order is
+// DynamoDB's own, an app that is created meanwhile is on a later page or on none,
+// and no app is on two pages. It reads one app more than the page has, to know
+// whether there is a next page.
 func (s *Store) Apps(ctx context.Context, cursor string, limit int) (apps []chat.App, next string, err error) {
 	start, err := readCursor(cursor)
 	if err != nil {
@@ -80,7 +84,7 @@ func (s *Store) Apps(ctx context.Context, cursor string, limit int) (apps []chat
 		for _, row := range rows {
 			apps = append(apps, row.app())
 		}
-		// A scan may stop short of its limit, even with nothing, and go on.
+		// A scan may return fewer rows than its limit, even none, before the end.
 		if start = out.LastEvaluatedKey; len(start) == 0 {
 			break
 		}
@@ -105,7 +109,7 @@ func readCursor(cursor string) (item, error) {
 	token, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || !chat.ValidToken(string(token)) {
 		return nil, &chat.InvalidError{Fields: []chat.FieldError{
-			{Field: "cursor", Message: "must be the one that the page before gave"},
+			{Field: "cursor", Message: "must be the one of the page before"},
 		}}
 	}
 	return appKey(string(token)), nil

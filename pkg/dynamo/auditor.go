@@ -41,7 +41,7 @@ func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int6
 	if err != nil {
 		return fmt.Errorf("raise counter: %w", err)
 	}
-	if _, err := s.updateItem(ctx, inputOf(update)); err != nil && !conditionFailed(err) {
+	if err := s.updateItem(ctx, inputOf(update)); err != nil && !conditionFailed(err) {
 		return failure("raise counter", err)
 	}
 	return nil
@@ -191,8 +191,7 @@ func (s *Store) setCount(ctx context.Context, c counted, rows, changes int64) er
 	if err != nil {
 		return err
 	}
-	_, err = s.updateItem(ctx, inputOf(set))
-	return err
+	return s.updateItem(ctx, inputOf(set))
 }
 
 func (s *Store) readCount(ctx context.Context, c counted) (k kept, err error) {

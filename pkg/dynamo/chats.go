@@ -24,7 +24,7 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 	if len(chats) == 0 {
 		return nil
 	}
-	if err := s.findApp(ctx, appToken); err != nil {
+	if err := s.checkApp(ctx, appToken); err != nil {
 		return fmt.Errorf("store chats: %w", err)
 	}
 	if err := s.openChats(ctx, appToken, chats); err != nil {
@@ -130,7 +130,7 @@ func (s *Store) Chats(ctx context.Context, appToken string, page chat.Page) (cha
 		return nil, false, failure("list chats", err)
 	}
 	if len(rows) == 0 {
-		return nil, false, s.findApp(ctx, appToken)
+		return nil, false, s.checkApp(ctx, appToken)
 	}
 	for _, row := range rows {
 		chats = append(chats, row.chat())

@@ -14,42 +14,42 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// errNoCounter: the parent whose numbers were asked for is not there.
-var errNoCounter = errors.New("no such counter")
+// errNoCounter is returned when the parent of a number does not exist.
+var errNoCounter = errors.New("the counter does not exist")
 
 // AllocateChatNumber implements chat.Store with one call.
 func (s *Store) AllocateChatNumber(ctx context.Context, appToken string) (int64, error) {
-	n, err := s.take(ctx, appToken)
+	n, err := s.allocate(ctx, appToken)
 	if errors.Is(err, errNoCounter) {
 		return 0, chat.ErrAppNotFound
 	}
 	if err != nil {
-		return 0, failure("take chat number", err)
+		return 0, failure("allocate chat number", err)
 	}
 	return n, nil
 }
 
 // AllocateMessageNumber implements chat.Store with one call, and a second one
-// where the chat is not there.
+// if the chat does not exist.
 func (s *Store) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
-	n, err := s.take(ctx, id.String())
+	n, err := s.allocate(ctx, id.String())
 	if errors.Is(err, errNoCounter) {
 		return 0, s.noChat(ctx, id.AppToken)
 	}
 	if err != nil {
-		return 0, failure("take message number", err)
+		return 0, failure("allocate message number", err)
 	}
 	return n, nil
 }
 
-// take adds 1 to a counter and returns its new value. DynamoDB applies the
-// updates of an item one after the other, so no two calls get the same value
-// and a later call gets a higher one. Where an answer is lost the SDK asks
-// again and the counter moves twice: that number stays unused, which the
-// numbering allows, and no number is given out twice.
+// allocate adds 1 to a counter and returns its new value. DynamoDB applies the
+// updates of an item in order, so no two calls get the same value and a later
+// call gets a higher one. If a response is lost the SDK retries and the counter
+// is raised twice: the first of these numbers stays unused, which the numbering
+// allows, and no number is allocated twice.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.AtomicCounters
-func (s *Store) take(ctx context.Context, counter string) (int64, error) {
+func (s *Store) allocate(ctx context.Context, counter string) (int64, error) {
 	update, err := newUpdate(s.tables.Counters, counterKey(counter), expression.NewBuilder().
 		WithUpdate(expression.Add(expression.Name("value"), expression.Value(1))).
 		WithCondition(expression.AttributeExists(expression.Name("counter"))))
@@ -75,7 +75,7 @@ func (s *Store) take(ctx context.Context, counter string) (int64, error) {
 func (s *Store) CreateCounter(ctx context.Context, id chat.ChatID) error {
 	put, err := s.newCounter(id.String())
 	if err != nil {
-		return fmt.Errorf("open chat: %w", err)
+		return fmt.Errorf("create counter: %w", err)
 	}
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                put.TableName,
@@ -84,18 +84,18 @@ func (s *Store) CreateCounter(ctx context.Context, id chat.ChatID) error {
 		ExpressionAttributeNames: put.ExpressionAttributeNames,
 	})
 	if err != nil && !conditionFailed(err) {
-		return failure("open chat", err)
+		return failure("create counter", err)
 	}
 	return nil
 }
 
-// newCounter returns the put of a counter at 0 that is not there yet.
+// newCounter returns the put of a counter at 0 that does not exist yet.
 func (s *Store) newCounter(counter string) (*types.Put, error) {
 	return newRow(s.tables.Counters, "counter", counterRow{Counter: counter})
 }
 
-// newRow returns the put of a row that is not there yet; every row has the
-// attribute partitionKey.
+// newRow returns the put of a row that does not exist yet; every row of the table
+// has the attribute partitionKey.
 func newRow(table, partitionKey string, row any) (*types.Put, error) {
 	values, err := attributevalue.MarshalMap(row)
 	if err != nil {
@@ -115,12 +115,12 @@ func newRow(table, partitionKey string, row any) (*types.Put, error) {
 	}, nil
 }
 
-// CheckChat implements chat.Store with one call where the chat is there.
+// CheckChat implements chat.Store with one call if the chat exists.
 func (s *Store) CheckChat(ctx context.Context, id chat.ChatID) error {
 	_, found, err := s.counter(ctx, id.String())
 	switch {
 	case err != nil:
-		return failure("find chat", err)
+		return failure("check chat", err)
 	case !found:
 		return s.noChat(ctx, id.AppToken)
 	default:
@@ -128,21 +128,21 @@ func (s *Store) CheckChat(ctx context.Context, id chat.ChatID) error {
 	}
 }
 
-// noChat tells why a chat is not there: chat.ErrAppNotFound or
+// noChat tells why a chat does not exist: chat.ErrAppNotFound or
 // chat.ErrChatNotFound.
 func (s *Store) noChat(ctx context.Context, appToken string) error {
-	if err := s.findApp(ctx, appToken); err != nil {
+	if err := s.checkApp(ctx, appToken); err != nil {
 		return err
 	}
 	return chat.ErrChatNotFound
 }
 
-// findApp returns nil where the app is there, else chat.ErrAppNotFound.
-func (s *Store) findApp(ctx context.Context, token string) error {
+// checkApp returns nil if the app exists, else chat.ErrAppNotFound.
+func (s *Store) checkApp(ctx context.Context, token string) error {
 	_, found, err := s.counter(ctx, token)
 	switch {
 	case err != nil:
-		return failure("find app", err)
+		return failure("check app", err)
 	case !found:
 		return chat.ErrAppNotFound
 	default:
@@ -159,16 +159,22 @@ func (s *Store) counter(ctx context.Context, counter string) (value int64, found
 
 // get reads a row into what row points to.
 func (s *Store) get(ctx context.Context, table string, key item, row any) (found bool, err error) {
+	values, err := s.getItem(ctx, table, key)
+	if err != nil || len(values) == 0 {
+		return false, err
+	}
+	return true, decode(values, row)
+}
+
+// getItem reads a row, which is empty if it does not exist.
+func (s *Store) getItem(ctx context.Context, table string, key item) (item, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      &table,
 		Key:            key,
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if len(out.Item) == 0 {
-		return false, nil
-	}
-	return true, decode(out.Item, row)
+	return out.Item, nil
 }

@@ -3,8 +3,10 @@
 package dynamo_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -105,38 +107,35 @@ func storeRows(t *testing.T, s *dynamo.Store, now time.Time) (token string) {
 	return app.Token
 }
 
-// TestEditNeverUndone loses an edit's answer, or the edit, on DynamoDB Local,
-// while another edit is made and acknowledged, or not: that one is never
-// undone, and no edit is made twice.
+// TestEditNeverUndone loses an edit's response, or the edit, on DynamoDB Local,
+// while another edit is made and acknowledged, or not: that one is never undone,
+// and no edit is made twice.
 func TestEditNeverUndone(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		first   time.Duration // an edit so long before, 0 for none
-		lost    bool          // the edit, else only its answer
-		another bool          // is made then
+		first   bool // an edit was made before
+		lost    bool // the edit, else only its response
+		another bool // edit is made then
 		want    error
 		text    string
-		version int64 // beside the first edit's
+		version int64
 	}{
-		{"its answer is lost", 0, false, false, nil, "mine", 2},
-		{"it is lost", 0, true, false, nil, "mine", 2},
-		{"it is lost, of a row that was edited long before", time.Hour, true, false, nil, "mine", 2},
-		{"it is lost, of a row that was edited just before", time.Second, true, false, chat.ErrUnavailable, "before", 1},
-		{"its answer is lost and another edit is made", 0, false, true, chat.ErrUnavailable, "another", 3},
-		{"its answer is lost and another edit is made, of a row that was edited long before", time.Hour, false, true, chat.ErrUnavailable, "another", 3},
-		{"it is lost and another edit is made", 0, true, true, chat.ErrUnavailable, "another", 2},
+		{"its response is lost", false, false, false, nil, "mine", 2},
+		{"it is lost", false, true, false, nil, "mine", 2},
+		{"it is lost, of a row that was edited before", true, true, false, nil, "mine", 3},
+		{"its response is lost and another edit is made", false, false, true, chat.ErrUnavailable, "another", 3},
+		{"the same, of a row that was edited before", true, false, true, chat.ErrUnavailable, "another", 4},
+		{"it is lost and another edit is made", false, true, true, chat.ErrUnavailable, "another", 2},
 	} {
 		for i, kind := range []string{"app", "chat", "message"} {
 			t.Run(kind+": "+tt.name, func(t *testing.T) {
 				cfg, tables, now := engine(t), newTables(), time.Now().UTC().Truncate(time.Millisecond)
 				store := newStoreOn(t, cfg, tables)
 				row := editedRows(storeRows(t, store, now.Add(-2*time.Hour)))[i]
-				want := tt.version
-				if tt.first != 0 {
-					if err := row.edit(t.Context(), store, "before", now.Add(-tt.first)); err != nil {
+				if tt.first {
+					if err := row.edit(t.Context(), store, "before", now.Add(-time.Second)); err != nil {
 						t.Fatal(err)
 					}
-					want++
 				}
 				cfg.HTTPClient = &cutter{of: awshttp.NewBuildableClient(), before: tt.lost, then: func() {
 					if !tt.another {
@@ -149,10 +148,73 @@ func TestEditNeverUndone(t *testing.T) {
 				if err := row.edit(t.Context(), dynamo.New(cfg, tables), "mine", now); !errors.Is(err, tt.want) {
 					t.Errorf("error %v, want %v", err, tt.want)
 				}
-				text, version, err := row.read(t.Context(), store)
-				if err != nil || text != tt.text || version != want {
-					t.Errorf("%q in version %d, error %v, want %q in version %d", text, version, err, tt.text, want)
+				row.check(t, store, tt.text, tt.version)
+			})
+		}
+	}
+}
+
+func (e edited) check(t *testing.T, s *dynamo.Store, wantText string, wantVersion int64) {
+	t.Helper()
+	text, version, err := e.read(t.Context(), s)
+	if err != nil || text != wantText || version != wantVersion {
+		t.Errorf("%q in version %d, error %v, want %q in version %d", text, version, err, wantText, wantVersion)
+	}
+}
+
+// delayer is a connection that breaks at the first UpdateItem, whose request
+// reaches DynamoDB only when deliver is called.
+type delayer struct {
+	of   aws.HTTPClient
+	held *http.Request
+}
+
+// Do implements aws.HTTPClient.
+func (d *delayer) Do(r *http.Request) (*http.Response, error) {
+	if d.held != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") {
+		return d.of.Do(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	d.held = r.Clone(context.WithoutCancel(r.Context()))
+	d.held.Body = io.NopCloser(bytes.NewReader(body))
+	return nil, io.ErrUnexpectedEOF
+}
+
+func (d *delayer) deliver(t *testing.T) {
+	t.Helper()
+	response, err := d.of.Do(d.held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+}
+
+// TestLateEdit delivers the first attempt of an edit after its retry, or after
+// another edit was acknowledged: it changes nothing.
+func TestLateEdit(t *testing.T) {
+	for _, another := range []bool{false, true} {
+		for i, kind := range []string{"app", "chat", "message"} {
+			t.Run(fmt.Sprintf("%s, another edit: %t", kind, another), func(t *testing.T) {
+				cfg, tables, now := engine(t), newTables(), time.Now().UTC().Truncate(time.Millisecond)
+				store := newStoreOn(t, cfg, tables)
+				row := editedRows(storeRows(t, store, now.Add(-time.Hour)))[i]
+				connection := &delayer{of: awshttp.NewBuildableClient()}
+				cfg.HTTPClient = connection
+				if err := row.edit(t.Context(), dynamo.New(cfg, tables), "mine", now); err != nil {
+					t.Fatal(err)
 				}
+				text, version := "mine", int64(2)
+				if another {
+					if err := row.edit(t.Context(), store, "another", now.Add(time.Millisecond)); err != nil {
+						t.Fatal(err)
+					}
+					text, version = "another", 3
+				}
+				connection.deliver(t)
+				row.check(t, store, text, version)
 			})
 		}
 	}

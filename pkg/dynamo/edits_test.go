@@ -11,110 +11,105 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// found is the answer to an update whose condition failed on a message's row
-// with this body, version and time of its last edit.
-func found(body string, version int, updated string) answer {
-	return answer{status: http.StatusBadRequest, body: fmt.Sprintf(`{
-		"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-		"Item": {"chat": {"S": %q}, "message_number": {"N": "1"}, "body": {"S": %q}, "version": {"N": "%d"},
-			"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": %q}}
-	}`, token+"#1", body, version, updated)}
+// messageRow is a message's row as JSON.
+func messageRow(body string, version int, updated string) string {
+	return fmt.Sprintf(`{"chat": {"S": %q}, "message_number": {"N": "1"}, "body": {"S": %q}, "version": {"N": "%d"},
+		"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": %q}}`, token+"#1", body, version, updated)
 }
 
-// TestEditAnswerLost: an edit whose answer was lost is asked for again by the
-// SDK, which finds the version that the edit itself made.
-func TestEditAnswerLost(t *testing.T) {
-	lost := answer{err: io.ErrUnexpectedEOF}
-	for _, tt := range []struct {
-		name  string
-		again answer
-		want  error
-	}{
-		{"the edit was made", found("edited", 2, "2026-03-14T15:09:26.000Z"), nil},
-		{"another edit was made", found("by another", 2, "2026-03-14T15:09:26.000Z"), chat.ErrVersionChanged},
-		{"another edit was made before it", found("edited", 3, "2026-03-14T15:09:26.000Z"), chat.ErrVersionChanged},
-		{"the same text at another time", found("edited", 2, "2026-03-14T15:09:25.999Z"), chat.ErrVersionChanged},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				store := (&answers{script: []answer{lost, tt.again}}).store()
-				body := "edited"
-				edit := chat.MessageEdit{Body: &body, At: at}
-				m, err := store.UpdateMessage(t.Context(), chat.ChatID{AppToken: token, Number: 1}, 1, edit, chat.Versions{1})
-				if !errors.Is(err, tt.want) {
-					t.Fatalf("error %v, want %v", err, tt.want)
-				}
-				if err == nil && (m.Body != body || m.Version != 2) {
-					t.Errorf("message %+v", m)
-				}
-			})
-		})
-	}
+// read is the response to a GetItem of a message.
+func read(body string, version int, updated string) answer {
+	return ok(`{"Item": ` + messageRow(body, version, updated) + `}`)
 }
 
-// TestEditOfAnyVersionAnswerLost: an edit without If-Match is asked for again
-// only where it is sure that it was not made, so that it never undoes an edit
-// that another was told of meanwhile.
-func TestEditOfAnyVersionAnswerLost(t *testing.T) {
-	lost := answer{err: io.ErrUnexpectedEOF}
-	made := ok(`{"Attributes": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "body": {"S": "edited"}, "version": {"N": "2"},
-		"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": "2026-03-14T15:09:26.000Z"}}}`)
+const editedAt, later = "2026-03-14T15:09:26.000Z", "2026-03-14T15:09:26.001Z"
+
+// TestEdit holds that an edit changes the version that it has read, and what it
+// does if that version has changed or a response is lost.
+func TestEdit(t *testing.T) {
+	var (
+		first  = read("first", 1, "2026-03-14T15:00:00.000Z")
+		second = read("by another", 2, editedAt)
+		mine   = read("edited", 2, editedAt)
+		over   = read("by another", 3, later)
+		edited = func(version int) answer {
+			return ok(`{"Attributes": ` + messageRow("edited", version, editedAt) + `}`)
+		}
+		tombstone = ok(`{"Item": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "version": {"N": "3"},
+			"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": "` + later + `"},
+			"deleted_at": {"S": "` + later + `"}}}`)
+		changed  = refused(http.StatusBadRequest, "ConditionalCheckFailedException")
+		conflict = refused(http.StatusBadRequest, "TransactionConflictException")
+		lost     = answer{err: io.ErrUnexpectedEOF}
+	)
 	for _, tt := range []struct {
-		name   string
-		script []answer
-		want   error
-		calls  int
+		name    string
+		allowed chat.Versions
+		script  []answer
+		want    error
+		version int64
+		calls   int
 	}{
-		{"it was made", []answer{lost, found("edited", 2, "2026-03-14T15:09:26.000Z")}, nil, 2},
-		{"it was not made", []answer{lost, made}, nil, 2},
-		{"both answers are lost", []answer{lost, lost, found("edited", 2, "2026-03-14T15:09:26.000Z")}, nil, 3},
-		{"an error within DynamoDB", []answer{refused(http.StatusInternalServerError, "InternalServerError"), made}, nil, 2},
-		{"throttled, so it was not made", []answer{refused(http.StatusBadRequest, "ThrottlingException"), made}, nil, 2},
-		{"another edit was made", []answer{lost, found("by another", 3, "2026-03-14T15:09:26.001Z")}, chat.ErrUnavailable, 2},
-		{"another edit was made in the same moment", []answer{lost, found("by another", 3, "2026-03-14T15:09:26.000Z")}, chat.ErrUnavailable, 2},
-		{"it was deleted", []answer{lost, gone}, chat.ErrMessageDeleted, 2},
+		{"of any version", nil, []answer{first, edited(2)}, nil, 2, 2},
+		{"of a named version", chat.Versions{1}, []answer{first, edited(2)}, nil, 2, 2},
+		{"of a version that is no more", chat.Versions{1}, []answer{second}, chat.ErrVersionChanged, 0, 1},
+		{"of a deleted message", nil, []answer{tombstone}, chat.ErrMessageDeleted, 0, 1},
+		{"another edit came first", nil, []answer{first, changed, second, edited(3)}, nil, 3, 4},
+		{"another edit came first, and a version is named", chat.Versions{1}, []answer{first, changed, second}, chat.ErrVersionChanged, 0, 3},
+		{"a transaction holds the row", nil, []answer{first, conflict, first, conflict, first, edited(2)}, nil, 2, 6},
+		{"throttled, so it was not made", nil, []answer{first, refused(http.StatusBadRequest, "ThrottlingException"), edited(2)}, nil, 2, 3},
+		{"the response is lost of an edit that was made", nil, []answer{first, lost, mine}, nil, 2, 3},
+		{"the same, and a version is named", chat.Versions{1}, []answer{first, lost, mine}, nil, 2, 3},
+		{"the edit is lost", nil, []answer{first, lost, first, edited(2)}, nil, 2, 4},
+		{"the edit is late: it and not its retry is applied", nil, []answer{first, lost, first, changed, mine}, nil, 2, 5},
+		{"both responses are lost", nil, []answer{first, lost, first, lost, mine}, nil, 2, 5},
+		{"an error within DynamoDB", nil, []answer{first, refused(http.StatusInternalServerError, "InternalServerError"), first, edited(2)}, nil, 2, 4},
+		{"the response is lost, and another edit was made", nil, []answer{first, lost, over}, chat.ErrUnavailable, 0, 3},
+		{"the response is lost, and another edit was made in the same moment", nil, []answer{first, lost, second}, chat.ErrUnavailable, 0, 3},
+		{"the response is lost, and it was deleted", nil, []answer{first, lost, tombstone}, chat.ErrMessageDeleted, 0, 3},
+		{"no permission", nil, []answer{first, refused(http.StatusBadRequest, "AccessDeniedException")}, errAny, 0, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				engine := &answers{script: tt.script}
 				body := "edited"
-				m, err := engine.store().UpdateMessage(t.Context(), chat.ChatID{AppToken: token, Number: 1}, 1, chat.MessageEdit{Body: &body, At: at}, nil)
+				m, err := engine.store().UpdateMessage(t.Context(), chat.ChatID{AppToken: token, Number: 1}, 1,
+					chat.MessageEdit{Body: &body, At: at}, tt.allowed)
+				if tt.want == errAny && err != nil && !errors.Is(err, chat.ErrUnavailable) {
+					err = errAny
+				}
 				if !errors.Is(err, tt.want) || len(engine.requests) != tt.calls {
 					t.Fatalf("error %v after %d calls, want %v after %d", err, len(engine.requests), tt.want, tt.calls)
 				}
-				if err == nil && (m.Body != body || m.Version != 2) {
-					t.Errorf("message %+v", m)
+				if err == nil && (m.Body != body || m.Version != tt.version) {
+					t.Errorf("message %+v, want version %d", m, tt.version)
 				}
 			})
 		})
 	}
 }
 
-// gone is the answer to an update whose condition failed on a tombstone.
-var gone = answer{status: http.StatusBadRequest, body: `{
-	"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-	"Item": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "version": {"N": "3"}, "created_at": {"S": "2026-03-14T15:00:00.000Z"},
-		"updated_at": {"S": "2026-03-14T15:09:27.000Z"}, "deleted_at": {"S": "2026-03-14T15:09:27.000Z"}}
-}`}
+// errAny stands for any error that is not chat.ErrUnavailable.
+var errAny = errors.New("any error")
 
-// TestEditMeetsTransaction: the writer's transactions hold the rows of busy
-// chats, so an edit tries again.
-func TestEditMeetsTransaction(t *testing.T) {
-	conflict := refused(http.StatusBadRequest, "TransactionConflictException")
-	stored := ok(`{"Attributes": {"app_token": {"S": "` + token + `"}, "chat_number": {"N": "1"}, "version": {"N": "2"},
-		"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": "2026-03-14T15:09:26.000Z"}}}`)
-	synctest.Test(t, func(t *testing.T) {
-		store := (&answers{script: []answer{conflict, conflict, stored}}).store()
-		c, err := store.UpdateChat(t.Context(), chat.ChatID{AppToken: token, Number: 1}, chat.ChatEdit{At: at}, nil)
-		if err != nil || c.Version != 2 {
-			t.Errorf("chat %+v, error %v", c, err)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		busy := &answers{script: []answer{conflict}}
-		_, err := busy.store().UpdateChat(t.Context(), chat.ChatID{AppToken: token, Number: 1}, chat.ChatEdit{At: at}, nil)
-		if !errors.Is(err, chat.ErrUnavailable) {
-			t.Errorf("error %v after %d tries, want %v", err, len(busy.requests), chat.ErrUnavailable)
-		}
-	})
+// TestEditGivesUp holds that an edit ends if the row is busy forever.
+func TestEditGivesUp(t *testing.T) {
+	row := read("first", 1, "2026-03-14T15:00:00.000Z")
+	for _, code := range []string{"TransactionConflictException", "ConditionalCheckFailedException"} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var script []answer
+				for range 100 {
+					script = append(script, row, refused(http.StatusBadRequest, code))
+				}
+				engine := &answers{script: script}
+				body := "edited"
+				_, err := engine.store().UpdateMessage(t.Context(), chat.ChatID{AppToken: token, Number: 1}, 1,
+					chat.MessageEdit{Body: &body, At: at}, nil)
+				if !errors.Is(err, chat.ErrUnavailable) || len(engine.requests) != 24 {
+					t.Errorf("error %v after %d calls, want %v after 24", err, len(engine.requests), chat.ErrUnavailable)
+				}
+			})
+		})
+	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"chatapi/pkg/chat"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,9 +16,9 @@ import (
 var _ chat.Idempotency = (*Store)(nil)
 
 // Claim implements chat.Idempotency with one conditional write of 1 write
-// unit: a key's row is below 1 KB. Where the condition fails, DynamoDB returns
-// the row that stands, so no read is needed. It deletes expired rows within
-// days, so the condition looks at the time as well.
+// unit: a key's row is below 1 KB. If the condition fails, DynamoDB returns the
+// existing row, so no read is needed. It deletes expired rows within days, so the
+// condition checks the time as well.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
 func (s *Store) Claim(ctx context.Context, claim chat.Claim) (chat.Claim, error) {
@@ -35,22 +34,22 @@ func (s *Store) Claim(ctx context.Context, claim chat.Claim) (chat.Claim, error)
 		ExpressionAttributeValues:           put.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
 	})
-	var stands *types.ConditionalCheckFailedException
+	var failed *types.ConditionalCheckFailedException
 	switch {
 	case err == nil:
 		return claim, nil
-	case !errors.As(err, &stands):
+	case !errors.As(err, &failed):
 		return chat.Claim{}, failure("claim key", err)
 	}
 	var row keyRow
-	if err := decode(stands.Item, &row); err != nil {
+	if err := decode(failed.Item, &row); err != nil {
 		return chat.Claim{}, fmt.Errorf("claim key: %w", err)
 	}
 	return claim.Resolve(row.claim(claim.Key))
 }
 
-// keyFree is the condition that nothing stands for a claim's key, or nothing
-// that is not expired.
+// keyFree is the condition that no row with a claim's key exists, or only an
+// expired one.
 func keyFree(claim chat.Claim) expression.ConditionBuilder {
 	return expression.Or(
 		expression.AttributeNotExists(expression.Name("key")),
@@ -58,8 +57,8 @@ func keyFree(claim chat.Claim) expression.ConditionBuilder {
 	)
 }
 
-// keyGivenUp is the condition that a claim's key is claimed for the same
-// request and that claim is over, without a number.
+// keyGivenUp is the condition that a claim's key is claimed for the same request,
+// and that the lease of that claim has ended without a number.
 func keyGivenUp(claim chat.Claim) expression.ConditionBuilder {
 	return expression.And(
 		expression.AttributeExists(expression.Name("leased_until")),
@@ -68,8 +67,8 @@ func keyGivenUp(claim chat.Claim) expression.ConditionBuilder {
 	)
 }
 
-// putKey returns the put of a key's row on a condition, which returns the row
-// that stands where the condition fails.
+// putKey returns the put of a key's row on a condition. If the condition fails,
+// DynamoDB returns the existing row.
 func (s *Store) putKey(row keyRow, condition expression.ConditionBuilder) (*types.Put, error) {
 	values, err := attributevalue.MarshalMap(row)
 	if err != nil {
@@ -90,8 +89,8 @@ func (s *Store) putKey(row keyRow, condition expression.ConditionBuilder) (*type
 }
 
 // Record implements chat.Idempotency with one write of 1 write unit. Its
-// condition is the claim's owner, which stays in the row, so the SDK may ask
-// again where an answer was lost.
+// condition is the claim's owner, which stays in the row, so the SDK can retry it
+// if a response is lost.
 func (s *Store) Record(ctx context.Context, claim chat.Claim) error {
 	update, err := newUpdate(s.tables.Idempotency, keyKey(claim.Key), expression.NewBuilder().
 		WithUpdate(expression.
@@ -137,9 +136,10 @@ func owned(claim chat.Claim) expression.ConditionBuilder {
 	return expression.Equal(expression.Name("owner"), expression.Value(claim.Owner))
 }
 
-// CreateAppOnce implements chat.Idempotency with one transaction of three
-// rows: 2 write units for each KB of each, 6 for an app without metadata. Two
-// at once may meet; then one is tried again and finds the other's key.
+// CreateAppOnce implements chat.Idempotency with one transaction of three rows:
+// two write units for each KB of each, 6 for an app without metadata. Of two at
+// the same time, one may conflict with the other; then it is retried and finds
+// the other's key.
 func (s *Store) CreateAppOnce(ctx context.Context, claim chat.Claim, app chat.App) (chat.App, error) {
 	items, err := s.newApp(app)
 	if err != nil {
@@ -151,43 +151,22 @@ func (s *Store) CreateAppOnce(ctx context.Context, claim chat.Claim, app chat.Ap
 	if err != nil {
 		return chat.App{}, fmt.Errorf("create app: %w", err)
 	}
-	items = append(items, types.TransactWriteItem{Put: key})
-	for tries := 1; ; tries++ {
-		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-		var canceled *types.TransactionCanceledException
-		switch {
-		case err == nil:
-			return app, nil
-		case !errors.As(err, &canceled):
-			return chat.App{}, failure("create app", err)
-		}
-		switch stands, err := keyThatStands(canceled); {
-		case err != nil:
-			return chat.App{}, fmt.Errorf("create app: %w", err)
-		case stands == nil && tries == maxTries:
-			return chat.App{}, fmt.Errorf("create app: %w after %d tries: %w", chat.ErrUnavailable, tries, canceled)
-		case stands == nil:
-			if err := waitToTry(ctx, tries); err != nil {
-				return chat.App{}, failure("create app", err)
-			}
-		case stands.Fingerprint != claim.Fingerprint:
-			return chat.App{}, chat.ErrKeyReused
-		default:
-			app.Token, app.CreatedAt, app.UpdatedAt = stands.AppToken, stands.CreatedAt.Time, stands.CreatedAt.Time
-			return app, nil
-		}
+	refused, err := s.transact(ctx, append(items, types.TransactWriteItem{Put: key}))
+	switch {
+	case err != nil:
+		return chat.App{}, failure("create app", err)
+	case refused == nil:
+		return app, nil
+	case !refusedBy(refused[len(items)]):
+		return chat.App{}, errors.New("create app: an app with this token exists")
 	}
-}
-
-// keyThatStands returns the row whose key cancelled a transaction of which the
-// key is the last item, or nil for a reason that may pass.
-func keyThatStands(canceled *types.TransactionCanceledException) (*keyRow, error) {
-	reasons := canceled.CancellationReasons
-	if last := len(reasons) - 1; last >= 0 && aws.ToString(reasons[last].Code) == "ConditionalCheckFailed" {
-		var row keyRow
-		err := decode(reasons[last].Item, &row)
-		return &row, err
+	var existing keyRow
+	if err := decode(refused[len(items)].Item, &existing); err != nil {
+		return chat.App{}, fmt.Errorf("create app: %w", err)
 	}
-	_, err := refusedByAny(reasons)
-	return nil, err
+	if existing.Fingerprint != claim.Fingerprint {
+		return chat.App{}, chat.ErrKeyReused
+	}
+	app.Token, app.CreatedAt, app.UpdatedAt = existing.AppToken, existing.CreatedAt.Time, existing.CreatedAt.Time
+	return app, nil
 }

@@ -109,7 +109,7 @@ func (s *Store) getBatch(ctx context.Context, keys map[string]item) (found map[s
 	for table, key := range keys {
 		asked[table] = types.KeysAndAttributes{Keys: []item{key}, ConsistentRead: aws.Bool(true)}
 	}
-	for tries := 1; ; tries++ {
+	for attempt := 1; ; attempt++ {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: asked})
 		if err != nil {
 			return nil, err
@@ -123,10 +123,10 @@ func (s *Store) getBatch(ctx context.Context, keys map[string]item) (found map[s
 		if len(asked) == 0 {
 			return found, nil
 		}
-		if tries == maxTries {
-			return nil, fmt.Errorf("%w: %d rows are not read after %d tries", chat.ErrUnavailable, len(asked), tries)
+		if attempt == maxAttempts {
+			return nil, fmt.Errorf("%w: %d rows are not read after %d attempts", chat.ErrUnavailable, len(asked), attempt)
 		}
-		if err := waitToTry(ctx, tries); err != nil {
+		if err := waitToRetry(ctx, attempt); err != nil {
 			return nil, err
 		}
 	}

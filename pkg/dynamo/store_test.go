@@ -67,10 +67,13 @@ func (a *answers) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func (a *answers) store() *dynamo.Store {
+func (a *answers) store() *dynamo.Store { return storeOn(a) }
+
+// storeOn returns a store whose DynamoDB is an HTTP client.
+func storeOn(client aws.HTTPClient) *dynamo.Store {
 	cfg := aws.Config{
 		Region:     "us-east-1",
-		HTTPClient: a,
+		HTTPClient: client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
@@ -232,16 +235,16 @@ func TestCancelledTransactions(t *testing.T) {
 		},
 		{
 			"throttling that passes",
-			[]answer{cancelled(none, "ThrottlingError", none, none), cancelled(none, none, none, "ProvisionedThroughputExceeded"), ok("{}")},
-			[]tried{all, all, all}, "", false,
+			[]answer{cancelled(none, "ThrottlingError", none, none), cancelled(none, "ProvisionedThroughputExceeded"), ok("{}")},
+			[]tried{all, {"1", "1"}, {"1", "1"}, {"2 3", "2"}}, "", false,
 		},
 		{
-			"conflicts without end",
+			"conflicts forever",
 			[]answer{cancelled(none, none, none, conflict)},
-			[]tried{all, all, all, all, all, all, all, all, all, all, all, all}, "after 12 tries", true,
+			[]tried{all, all, all, all, all, all, all, all, all, all, all, all}, "after 12 attempts", true,
 		},
 		{"a wrong row", []answer{cancelled(none, "ValidationError", none, none)}, []tried{all}, "item 2: ValidationError", false},
-		{"reasons that do not fit", []answer{cancelled(there)}, []tried{all}, "4 items cancelled for 1 reasons", false},
+		{"reasons that do not fit", []answer{cancelled(there)}, []tried{all}, "4 items canceled for 1 reasons", false},
 		{"another error", []answer{refused(http.StatusBadRequest, "ValidationException")}, []tried{all}, "ValidationException", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

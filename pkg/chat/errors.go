@@ -42,6 +42,21 @@ var (
 	ErrUnavailable = errors.New("an engine is unavailable")
 )
 
+// NotStoredError is returned by Store.StoreChats and Store.StoreMessages when they
+// have stored only some of what they were given.
+type NotStoredError struct {
+	Numbers []int64 // of those that are not stored
+	Err     error   // why
+}
+
+// Error says why, and how many are not stored.
+func (e *NotStoredError) Error() string {
+	return fmt.Sprintf("%d not stored: %v", len(e.Numbers), e.Err)
+}
+
+// Unwrap returns why they are not stored.
+func (e *NotStoredError) Unwrap() error { return e.Err }
+
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {
 	Field   string // the field's name as clients spell it, such as "name"

@@ -36,8 +36,9 @@ type Store interface {
 	// StoreChats stores chats of one app and adds them to the app's ChatCount
 	// in the same transaction, and creates their counters. Chats that are
 	// already stored stay as they are. It returns ErrAppNotFound if the app
-	// does not exist. After an error some of the chats may be stored; it is
-	// safe to store all of them again.
+	// does not exist, and an error that wraps ErrUnstorable if one of the chats
+	// can never be stored. After an error some of the chats may be stored, which
+	// a *NotStoredError tells; it is safe to store all of them again.
 	StoreChats(ctx context.Context, appToken string, chats []Chat) error
 	// Chat returns a chat, or ErrNotStoredYet, ErrChatNotFound or
 	// ErrAppNotFound.
@@ -59,8 +60,8 @@ type Store interface {
 	// StoreMessages stores messages of one chat and adds them to the chat's
 	// MessageCount in the same transaction; many messages take several
 	// transactions. Messages that are already stored stay as they are, with
-	// their later edits and deletes. After an error some of the messages may be
-	// stored; it is safe to store all of them again.
+	// their later edits and deletes. Errors are as those of StoreChats, except
+	// that the app is not checked.
 	StoreMessages(ctx context.Context, id ChatID, messages []Message) error
 	// Message returns a message, which may be a tombstone, or ErrNotStoredYet,
 	// ErrMessageNotFound, ErrChatNotFound or ErrAppNotFound.

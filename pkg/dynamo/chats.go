@@ -38,14 +38,14 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 		}
 		rows[i] = types.TransactWriteItem{Update: row}
 	}
-	err := s.storeCounted(ctx, rows, func(added int) (*types.Update, error) {
+	missing, err := s.storeCounted(ctx, rows, func(added int) (*types.Update, error) {
 		return s.countChats(appToken, added)
 	})
 	if errors.Is(err, errCountRefused) {
 		return chat.ErrAppNotFound
 	}
 	if err != nil {
-		return failure("store chats", err)
+		return storeError("store chats", err, missing, len(rows))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"chatapi/pkg/chat"
 
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -46,8 +47,10 @@ type newCount func(added int) (*types.Update, error)
 //
 // It returns errCountRefused if the condition of the count failed, and an error
 // that wraps chat.ErrUnavailable after maxAttempts that stored nothing or after
-// storeTimeout. Some of the rows may be stored then.
-func (s *Store) storeCounted(ctx context.Context, rows []types.TransactWriteItem, count newCount) error {
+// storeTimeout. With an error it returns the rows that may not be stored.
+func (s *Store) storeCounted(
+	ctx context.Context, rows []types.TransactWriteItem, count newCount,
+) ([]types.TransactWriteItem, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	limit := maxUnits
@@ -64,17 +67,42 @@ func (s *Store) storeCounted(ctx context.Context, rows []types.TransactWriteItem
 			limit = min(limit+maxUnits/10, maxUnits)
 			continue
 		case !errors.As(err, &busy):
-			return err
+			return rows, err
 		case attempt == maxAttempts:
-			return fmt.Errorf("after %d attempts: %w", attempt, err)
+			return rows, fmt.Errorf("after %d attempts: %w", attempt, err)
 		case busy.throttled:
 			limit = consumed / 2
 		}
 		if err := waitToRetry(ctx, max(attempt, 1)); err != nil {
-			return err
+			return rows, err
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// storeError returns the error of StoreChats or StoreMessages: with the numbers
+// of the rows that are missing, unless these are all.
+func storeError(attempted string, err error, missing []types.TransactWriteItem, all int) error {
+	err = failure(attempted, err)
+	if len(missing) == all {
+		return err
+	}
+	partly := &chat.NotStoredError{Err: err}
+	for _, row := range missing {
+		partly.Numbers = append(partly.Numbers, numberOf(row))
+	}
+	return partly
+}
+
+// numberOf returns the number of the message that a row puts, or of the chat that
+// it updates.
+func numberOf(row types.TransactWriteItem) (n int64) {
+	if row.Put != nil {
+		_ = attributevalue.Unmarshal(row.Put.Item["message_number"], &n) // as we have encoded it
+	} else {
+		_ = attributevalue.Unmarshal(row.Update.Key["chat_number"], &n)
+	}
+	return n
 }
 
 // firstRows returns how many of the rows fit into one transaction, at least 1,

@@ -24,11 +24,11 @@ func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 		}
 		rows[i] = types.TransactWriteItem{Put: row}
 	}
-	err := s.storeCounted(ctx, rows, func(added int) (*types.Update, error) {
+	missing, err := s.storeCounted(ctx, rows, func(added int) (*types.Update, error) {
 		return s.countMessages(id, added)
 	})
 	if err != nil {
-		return failure("store messages", err)
+		return storeError("store messages", err, missing, len(rows))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,9 +111,21 @@ func TestStoreMessagesInBusyPartition(t *testing.T) {
 				if tt.want == nil && len(p.stored) != len(messages) {
 					t.Errorf("%d messages are stored, want %d", len(p.stored), len(messages))
 				}
+				var partly *chat.NotStoredError
+				if tt.want != nil && errors.As(err, &partly) != (len(p.stored) > 0) {
+					t.Errorf("error %v of %d stored messages", err, len(p.stored))
+				}
+				if partly != nil {
+					for _, n := range partly.Numbers {
+						p.stored[strconv.FormatInt(n, 10)]++
+					}
+					if len(p.stored) != len(messages) {
+						t.Errorf("%d messages are stored or named in the error, want %d", len(p.stored), len(messages))
+					}
+				}
 				for n, times := range p.stored {
 					if times != 1 {
-						t.Errorf("message %s is stored %d times", n, times)
+						t.Errorf("message %s is stored or named %d times", n, times)
 					}
 				}
 			})

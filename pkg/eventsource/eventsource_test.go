@@ -238,6 +238,69 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestPanics holds that an item which makes a consumer panic becomes a dead letter
+// and does not affect the others of its batch.
+func TestPanics(t *testing.T) {
+	const bad = 2
+	t.Run("queue", func(t *testing.T) {
+		var event events.SQSEvent
+		for i := range 4 {
+			event.Records = append(event.Records, events.SQSMessage{MessageId: fmt.Sprint(i), Body: fmt.Sprint("body ", i)})
+		}
+		stored := map[string]bool{}
+		write := func(_ context.Context, deliveries []chat.Delivery) []error {
+			errs := make([]error, len(deliveries))
+			for i, d := range deliveries {
+				if d.ID == fmt.Sprint(bad) {
+					panic("out of range")
+				}
+				if stored[d.ID] = true; d.ID == "3" {
+					errs[i] = errBusy
+				}
+			}
+			return errs
+		}
+		dead := &letters{}
+		response, err := eventsource.Queue(write, dead, discard)(t.Context(), event)
+		if err != nil || len(response.BatchItemFailures) != 1 || response.BatchItemFailures[0].ItemIdentifier != "3" {
+			t.Errorf("response %+v, error %v; want only delivery 3 retried", response, err)
+		}
+		if diff := cmp.Diff([]string{"body 2"}, dead.bodies); diff != "" || len(stored) != 3 {
+			t.Errorf("dead letters: %s\nstored %v, want the three others", diff, stored)
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		var event events.DynamoDBEvent
+		for i := range 4 {
+			event.Records = append(event.Records, insert(i+1))
+		}
+		var indexed []int64
+		index := func(_ context.Context, changes []chat.Change) []error {
+			for _, c := range changes {
+				m, err := c.Message()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Number == bad {
+					panic("out of range")
+				}
+				if len(changes) == 1 {
+					indexed = append(indexed, m.Number)
+				}
+			}
+			return make([]error, len(changes))
+		}
+		dead := &letters{}
+		response, err := eventsource.Stream(index, dead, discard)(t.Context(), event)
+		if err != nil || len(response.BatchItemFailures) != 0 || len(dead.bodies) != 1 {
+			t.Errorf("response %+v, error %v, %d dead letters; want 1", response, err, len(dead.bodies))
+		}
+		if diff := cmp.Diff([]int64{1, 3, 4}, indexed); diff != "" {
+			t.Errorf("indexed alone and in order: %s", diff)
+		}
+	})
+}
+
 // FuzzStream feeds events of the stream: each record is indexed or a dead letter.
 func FuzzStream(f *testing.F) {
 	golden, err := os.ReadFile("../../events/indexer.json")

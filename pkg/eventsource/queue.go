@@ -20,21 +20,21 @@ type QueueHandler func(ctx context.Context, event events.SQSEvent) (events.SQSEv
 
 // Queue returns a Lambda handler that passes the records of an SQS event to
 // write. The response names the records that SQS shall deliver again. A create
-// that can never be stored becomes a dead letter at once and is not named. The
-// error is always nil, because an error would repeat the whole batch.
+// that can never be stored, or that makes write panic even if it is alone, becomes
+// a dead letter at once and is not named. The error is always nil, because an error would repeat the whole batch.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func Queue(write Write, deadLetters DeadLetters, log *slog.Logger) QueueHandler {
 	c := consumer{deadLetters, log}
 	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 		failures := []events.SQSBatchItemFailure{} // never nil: some emulators retry all records after null
-		for i, err := range write(ctx, deliveries(event.Records)) {
+		for i, err := range consumeAll(ctx, log, deliveries(event.Records), write) {
 			if err == nil {
 				continue
 			}
 			record := event.Records[i]
 			item := failed{
-				err: err, permanent: errors.Is(err, chat.ErrUnstorable),
+				err: err, permanent: errors.Is(err, chat.ErrUnstorable) || errors.Is(err, errPanicked),
 				body: func() ([]byte, error) { return []byte(record.Body), nil },
 				name: slog.Group("create", "message_id", record.MessageId, "receives", record.Attributes[receiveCount]),
 			}

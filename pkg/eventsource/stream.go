@@ -29,7 +29,7 @@ func Stream(index Index, deadLetters DeadLetters, log *slog.Logger) StreamHandle
 	c := consumer{deadLetters, log}
 	return func(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 		failures := []events.DynamoDBBatchItemFailure{} // never nil: some emulators retry all records after null
-		for i, err := range indexRecords(ctx, index, event.Records) {
+		for i, err := range indexRecords(ctx, log, index, event.Records) {
 			if err == nil {
 				continue
 			}
@@ -51,7 +51,9 @@ func Stream(index Index, deadLetters DeadLetters, log *slog.Logger) StreamHandle
 
 // indexRecords indexes the records that can be decoded, and returns one error
 // per record.
-func indexRecords(ctx context.Context, index Index, records []events.DynamoDBEventRecord) []error {
+func indexRecords(
+	ctx context.Context, log *slog.Logger, index Index, records []events.DynamoDBEventRecord,
+) []error {
 	errs := make([]error, len(records))
 	var changes []chat.Change
 	var places []int // of the changes among the records
@@ -63,7 +65,7 @@ func indexRecords(ctx context.Context, index Index, records []events.DynamoDBEve
 		}
 		changes, places = append(changes, change), append(places, i)
 	}
-	for i, err := range index(ctx, changes) {
+	for i, err := range consumeAll(ctx, log, changes, index) {
 		errs[places[i]] = err
 	}
 	return errs

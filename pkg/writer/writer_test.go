@@ -167,3 +167,73 @@ func TestFailureOfOneChatIsNotOfAnother(t *testing.T) {
 	}
 	wantCounts(t, store, app, 2, map[int64]int64{1: 2, 2: 1})
 }
+
+// faulty fails to store messages as told, together with others or alone.
+type faulty struct {
+	chat.Store
+	err   error // of the others' messages
+	never int64 // message that can never be stored
+}
+
+func (s faulty) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
+	for _, m := range messages {
+		if m.Number == s.never {
+			return fmt.Errorf("item 2: %w", chat.ErrUnstorable)
+		}
+	}
+	if s.err != nil && len(messages) > 1 {
+		return s.err
+	}
+	return s.Store.StoreMessages(ctx, id, messages)
+}
+
+func TestErrorsOfMessagesOfOneChat(t *testing.T) {
+	busy := fmt.Errorf("%w: throttled", chat.ErrUnavailable)
+	for _, tt := range []struct {
+		name   string
+		err    error
+		never  int64
+		failed []int
+		want   error
+	}{
+		{"all are throttled", busy, 0, []int{1, 2, 3, 4}, chat.ErrUnavailable},
+		{"some are stored", &chat.NotStoredError{Numbers: []int64{2, 3}, Err: busy}, 0, []int{2, 3, 4}, chat.ErrUnavailable},
+		{"one can never be stored", nil, 2, []int{2, 4}, chat.ErrUnstorable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := openStore(t)
+			app := newApp(t, store)
+			deliveries := batch(
+				chatCreate(t, app, 1), messageCreate(t, app, 1, 1), messageCreate(t, app, 1, 2), messageCreate(t, app, 1, 3),
+				messageCreate(t, app, 1, 2), // twice
+			)
+			w := writer.New(faulty{store, tt.err, tt.never})
+			if diff := cmp.Diff(tt.failed, failed(t, w, deliveries)); diff != "" {
+				t.Error(diff)
+			}
+			for i, err := range w.Write(t.Context(), deliveries) {
+				if err != nil && !errors.Is(err, tt.want) {
+					t.Errorf("delivery %d: error %v, want %v", i, err, tt.want)
+				}
+			}
+		})
+	}
+}
+
+type panicking struct{ chat.Store }
+
+func (panicking) StoreMessages(context.Context, chat.ChatID, []chat.Message) error {
+	panic("out of range")
+}
+
+// TestPanic holds that a caller can recover from the panic of a store.
+func TestPanic(t *testing.T) {
+	store := openStore(t)
+	app := newApp(t, store)
+	defer func() {
+		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "out of range") {
+			t.Errorf("recovered %v, want the store's panic", p)
+		}
+	}()
+	writer.New(panicking{store}).Write(t.Context(), batch(messageCreate(t, app, 1, 1)))
+}

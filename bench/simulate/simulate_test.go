@@ -74,3 +74,41 @@ func TestTablesGrow(t *testing.T) {
 		t.Errorf("%.0f units after two hours, want the quota", grows.units)
 	}
 }
+
+// TestSimulateChat holds that a chat stores what its partition takes and loses no
+// create, and that the simulation shows what would lose some.
+func TestSimulateChat(t *testing.T) {
+	small, long := chatLoad{rate: 495, row: 2, seconds: 600, seed: 1}, chatLoad{rate: 50, row: 34, seconds: 600, seed: 1}
+	tooMany := chatLoad{rate: 1000, row: 2, seconds: 600, seed: 1}
+	for _, tt := range []struct {
+		name          string
+		of            chatLoad
+		change        func(*chatLimits)
+		least, most   float64 // stored a second
+		dead, expired bool
+	}{
+		{"what a partition takes", small, func(*chatLimits) {}, 494, 496, false, false},
+		{"more than it takes", tooMany, func(*chatLimits) {}, 220, 500, false, false},
+		{"more, if refused transactions consume nothing", tooMany, func(l *chatLimits) { l.wasted = 0 }, 495, 501, false, false},
+		{"long messages, more than it takes", long, func(*chatLimits) {}, 15, 30, false, false},
+		{"more than it takes, two writers", tooMany, func(l *chatLimits) { l.writers = 2 }, 220, 500, false, false},
+		{
+			"transactions that are larger than what a partition takes", long,
+			func(l *chatLimits) { l.units, l.halve, l.receives = 1e9, false, 5 }, 0, 1, true, false,
+		},
+		{"a short retention", tooMany, func(l *chatLimits) { l.retention = 60_000 }, 220, 500, false, true},
+		{"few receives", long, func(l *chatLimits) { l.receives = 2 }, 15, 30, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := chatToday
+			tt.change(&l)
+			r := simulateChat(tt.of, l)
+			if r.rate < tt.least || r.rate > tt.most {
+				t.Errorf("%.1f a second, want %.0f to %.0f", r.rate, tt.least, tt.most)
+			}
+			if (r.dead > 0) != tt.dead || (r.expired > 0) != tt.expired || r.stored+r.dead+r.expired != r.created {
+				t.Errorf("result %+v, want dead letters: %t, expired: %t", r, tt.dead, tt.expired)
+			}
+		})
+	}
+}

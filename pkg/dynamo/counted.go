@@ -42,8 +42,10 @@ type newCount func(added int) (*types.Update, error)
 // storeCounted writes rows and adds the number of those that are new to their
 // parent's count, in transactions of at most maxRows rows and maxUnits write
 // units. Each row must be conditional on not existing; rows that exist stay as
-// they are. A transaction that is throttled is halved before it is retried;
-// later ones grow again.
+// they are. A transaction that is throttled is halved before it is retried. Later
+// ones grow again, but keep their distance, which each success shortens: if all
+// writers of a busy chat went on at once, most of what they write would be
+// throttled again (docs/reports/scale.md).
 //
 // It returns errCountRefused if the condition of the count failed, and an error
 // that wraps chat.ErrUnavailable after maxAttempts that stored nothing or after
@@ -53,18 +55,23 @@ func (s *Store) storeCounted(
 ) ([]types.TransactWriteItem, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	limit := maxUnits
+	limit, distance := maxUnits, 0
 	for attempt := 1; len(rows) > 0; attempt++ {
+		if distance > 0 {
+			if err := waitToRetry(ctx, distance); err != nil {
+				return rows, err
+			}
+		}
 		some, consumed := firstRows(rows, limit)
 		missing, err := s.storeTogether(ctx, rows[:some], count)
+		rows = slices.Concat(missing, rows[some:])
 		if len(missing) < some {
 			attempt = 0
 		}
-		rows = slices.Concat(missing, rows[some:])
 		var busy *busyError
 		switch {
 		case err == nil:
-			limit = min(limit+maxUnits/10, maxUnits)
+			limit, distance = min(limit+maxUnits/10, maxUnits), max(distance-1, 0)
 			continue
 		case !errors.As(err, &busy):
 			return rows, err
@@ -73,9 +80,7 @@ func (s *Store) storeCounted(
 		case busy.throttled:
 			limit = consumed / 2
 		}
-		if err := waitToRetry(ctx, max(attempt, 1)); err != nil {
-			return rows, err
-		}
+		distance = min(distance+1, maxAttempts)
 	}
 	return nil, nil
 }

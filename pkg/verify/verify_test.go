@@ -106,10 +106,11 @@ func (s *service) must(err error) {
 
 func (s *service) id(n int64) chat.ChatID { return chat.ChatID{AppToken: s.app.Token, Number: n} }
 
+// take allocates a message number, durably, as if a create with it were lost.
 func (s *service) take(id chat.ChatID) int64 {
 	s.t.Helper()
 	n, err := s.Store.AllocateMessageNumber(s.t.Context(), id)
-	s.must(err)
+	s.must(errors.Join(err, s.Auditor.RaiseCounter(s.t.Context(), id.Parent(), n)))
 	return n
 }
 
@@ -236,8 +237,8 @@ func TestVerify(t *testing.T) {
 			s.take(s.id(1))
 			s.index(s.id(1))
 			for range 2 {
-				_, err := s.Store.AllocateChatNumber(t.Context(), s.app.Token)
-				s.must(err)
+				n, err := s.Store.AllocateChatNumber(t.Context(), s.app.Token)
+				s.must(errors.Join(err, s.Auditor.RaiseCounter(t.Context(), chat.AppParent(s.app.Token), n)))
 			}
 		}, []verify.Difference{
 			{Kind: verify.Gap, Chat: 1, First: 4, Last: 6}, {Kind: verify.Gap, Chat: 1, First: 8, Last: 8}, {Kind: verify.Gap, First: 3, Last: 4},

@@ -11,19 +11,19 @@ import (
 
 var _ chat.Auditor = (*Store)(nil)
 
-// Counter returns the highest number given out of a counter.
-func (s *Store) Counter(ctx context.Context, parent chat.Parent) (value int64, found bool, err error) {
+// Counter implements chat.Auditor. It returns the highest durable number.
+func (s *Store) Counter(ctx context.Context, parent chat.Parent) (value int64, exists bool, err error) {
 	if err := alive(ctx); err != nil {
 		return 0, false, wrap(err, "read counter")
 	}
-	value, found, err = s.numbers.last(parent)
+	value, exists, err = s.numbers.last(parent)
 	if err != nil {
 		err = unavailable(err)
 	}
-	return value, found, wrap(err, "read counter")
+	return value, exists, wrap(err, "read counter")
 }
 
-// RaiseCounter raises a counter in one transaction.
+// RaiseCounter implements chat.Auditor.
 func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int64) error {
 	err := s.commit(ctx, func(tx *bbolt.Tx) error { return raise(tx, parent, value) })
 	if err == nil {
@@ -32,78 +32,82 @@ func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int6
 	return wrap(err, "raise counter")
 }
 
-// CountChats counts the chats of an app, in a snapshot of the file.
-func (s *Store) CountChats(ctx context.Context, appToken string) (t chat.Count, err error) {
+// CountChats implements chat.Auditor.
+func (s *Store) CountChats(ctx context.Context, appToken string) (c chat.Count, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		_, t, err = tallyChats(tx, appToken)
+		_, c, err = chatCount(tx, appToken)
 		return err
 	})
-	return t, wrap(err, "count chats")
+	return c, wrap(err, "count chats")
 }
 
-// CountMessages counts the messages of a chat, in a snapshot of the file.
-func (s *Store) CountMessages(ctx context.Context, id chat.ChatID) (t chat.Count, err error) {
+// CountMessages implements chat.Auditor.
+func (s *Store) CountMessages(ctx context.Context, id chat.ChatID) (c chat.Count, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		_, t, err = tallyMessages(tx, id)
+		_, c, err = messageCount(tx, id)
 		return err
 	})
-	return t, wrap(err, "count messages")
+	return c, wrap(err, "count messages")
 }
 
-// RepairChatCount counts and repairs in one transaction.
-func (s *Store) RepairChatCount(ctx context.Context, appToken string) (t chat.Count, err error) {
+// RepairChatCount implements chat.Auditor. It counts and repairs in one
+// transaction.
+func (s *Store) RepairChatCount(ctx context.Context, appToken string) (c chat.Count, err error) {
 	err = s.commit(ctx, func(tx *bbolt.Tx) error {
-		app, tally, err := tallyChats(tx, appToken)
-		if t = tally; err != nil || t.Exact() {
+		app, counted, err := chatCount(tx, appToken)
+		if c = counted; err != nil || c.Exact() {
 			return err
 		}
-		app.ChatCount = t.Actual
+		app.ChatCount = c.Actual
 		return put(tx.Bucket(bucketApps), []byte(appToken), app)
 	})
-	return t, wrap(err, "repair count of chats")
+	return c, wrap(err, "repair count of chats")
 }
 
-// RepairMessageCount counts and repairs in one transaction.
-func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (t chat.Count, err error) {
+// RepairMessageCount implements chat.Auditor. It counts and repairs in one
+// transaction.
+func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (c chat.Count, err error) {
 	err = s.commit(ctx, func(tx *bbolt.Tx) error {
-		row, tally, err := tallyMessages(tx, id)
-		if t = tally; err != nil || t.Exact() {
+		row, counted, err := messageCount(tx, id)
+		if c = counted; err != nil || c.Exact() {
 			return err
 		}
-		row.AppToken, row.Number, row.MessageCount = id.AppToken, id.Number, t.Actual
+		row.AppToken, row.Number, row.MessageCount = id.AppToken, id.Number, c.Actual
 		return put(tx.Bucket(bucketChats), chatKey(id), row)
 	})
-	return t, wrap(err, "repair count of messages")
+	return c, wrap(err, "repair count of messages")
 }
 
-func tallyChats(tx *bbolt.Tx, appToken string) (app chat.App, t chat.Count, err error) {
-	found, err := get(tx.Bucket(bucketApps), []byte(appToken), &app)
+// chatCount returns an app and the count of its chats.
+func chatCount(tx *bbolt.Tx, appToken string) (app chat.App, c chat.Count, err error) {
+	exists, err := get(tx.Bucket(bucketApps), []byte(appToken), &app)
 	if err != nil {
-		return app, t, err
+		return app, c, err
 	}
-	if !found {
-		return app, t, untouched{chat.ErrAppNotFound}
+	if !exists {
+		return app, c, untouched{chat.ErrAppNotFound}
 	}
-	t.Stored = app.ChatCount
-	t.Actual, err = countRows(tx.Bucket(bucketChats), []byte(appToken), func(c chat.Chat) bool { return !hidden(c) })
-	return app, t, err
+	c.Stored = app.ChatCount
+	c.Actual, err = countRows(tx.Bucket(bucketChats), []byte(appToken), func(row chat.Chat) bool { return !hidden(row) })
+	return app, c, err
 }
 
-func tallyMessages(tx *bbolt.Tx, id chat.ChatID) (row chat.Chat, t chat.Count, err error) {
+// messageCount returns a chat and the count of its messages.
+func messageCount(tx *bbolt.Tx, id chat.ChatID) (row chat.Chat, c chat.Count, err error) {
 	if _, err := get(tx.Bucket(bucketChats), chatKey(id), &row); err != nil {
-		return row, t, err
+		return row, c, err
 	}
-	t.Stored = row.MessageCount
-	t.Actual, err = countRows(tx.Bucket(bucketMessages), chatKey(id), func(m chat.Message) bool { return !m.Deleted() })
-	return row, t, err
+	c.Stored = row.MessageCount
+	c.Actual, err = countRows(tx.Bucket(bucketMessages), chatKey(id), func(m chat.Message) bool { return !m.Deleted() })
+	return row, c, err
 }
 
 // countRows returns how many of the rows of a parent count.
 func countRows[Row any](bucket *bbolt.Bucket, parent []byte, counts func(Row) bool) (n int64, err error) {
 	rows := bucket.Cursor()
-	for key, text := rows.Seek(parent); bytes.HasPrefix(key, parent); key, text = rows.Next() {
+	for key, data := rows.Seek(parent); bytes.HasPrefix(key, parent); key, data = rows.Next() {
 		var row Row
-		if err := decodeRow(text, &row); err != nil {
+		if err := decodeRow(data, &row); err != nil {
 			return 0, err
 		}
 		if counts(row) {

@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// deadLetterSource is where a dead letter comes from.
+// deadLetterSource names what a dead letter was.
 type deadLetterSource string
 
 const (
@@ -21,7 +21,7 @@ const (
 	sourceChanges deadLetterSource = "stream"
 )
 
-// deadLetter is a row of the bucket of dead letters, which holds those of both
+// deadLetter is a row of the bucket of dead letters, which has those of both
 // sources.
 type deadLetter struct {
 	Source deadLetterSource `json:"source"`
@@ -41,10 +41,21 @@ type deadLetters struct {
 
 var _ chat.DeadLetters = (*deadLetters)(nil)
 
-// Send implements chat.DeadLetters.
+// Send implements chat.DeadLetters. The number of a create becomes durable with
+// it, because the create leaves the log.
 func (d *deadLetters) Send(ctx context.Context, reason string, body []byte) error {
 	letter := deadLetter{Source: d.source, Reason: reason, Body: string(body), At: time.Now().UTC()}
-	return wrap(d.commit(ctx, func(tx *bbolt.Tx) error { return putDeadLetter(tx, letter) }), "send dead letter")
+	carried := carriedNumbers{}
+	if d.source == sourceCreates {
+		carried.addBody(letter.Body)
+	}
+	err := d.commit(ctx, func(tx *bbolt.Tx) error {
+		if err := carried.raise(tx); err != nil {
+			return err
+		}
+		return putDeadLetter(tx, letter)
+	})
+	return wrap(err, "send dead letter")
 }
 
 // Receive implements chat.DeadLetters, oldest first.

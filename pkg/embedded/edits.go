@@ -10,8 +10,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// UpdateApp changes an app in one transaction.
-func (s *Store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, allowed chat.Versions) (app chat.App, err error) {
+// UpdateApp implements chat.Store.
+func (s *Store) UpdateApp(
+	ctx context.Context, token string, edit chat.AppEdit, allowed chat.Versions,
+) (app chat.App, err error) {
 	err = s.commit(ctx, func(tx *bbolt.Tx) error {
 		app = chat.App{}
 		exists, err := get(tx.Bucket(bucketApps), []byte(token), &app)
@@ -32,8 +34,10 @@ func (s *Store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, 
 	return app, nil
 }
 
-// UpdateChat changes a chat in one transaction.
-func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions) (c chat.Chat, err error) {
+// UpdateChat implements chat.Store.
+func (s *Store) UpdateChat(
+	ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions,
+) (c chat.Chat, err error) {
 	err = s.commit(ctx, func(tx *bbolt.Tx) error {
 		c = chat.Chat{}
 		_, err := get(tx.Bucket(bucketChats), chatKey(id), &c)
@@ -57,9 +61,11 @@ func (s *Store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEd
 	return c, nil
 }
 
-// UpdateMessage changes a message and notes the change for the stream in one
-// transaction.
-func (s *Store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (m chat.Message, err error) {
+// UpdateMessage implements chat.Store: the message and its change for the stream
+// are one transaction.
+func (s *Store) UpdateMessage(
+	ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions,
+) (m chat.Message, err error) {
 	err = s.changeMessage(ctx, id, number, func(_ *bbolt.Tx, old chat.Message) (chat.Message, error) {
 		switch {
 		case old.Deleted():
@@ -76,9 +82,11 @@ func (s *Store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64,
 	return m, nil
 }
 
-// DeleteMessage leaves a message's tombstone, takes it off the chat's count
-// and notes the change for the stream in one transaction.
-func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
+// DeleteMessage implements chat.Store: the tombstone, the chat's count and the
+// change for the stream are one transaction.
+func (s *Store) DeleteMessage(
+	ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions,
+) error {
 	err := s.changeMessage(ctx, id, number, func(tx *bbolt.Tx, old chat.Message) (chat.Message, error) {
 		switch {
 		case old.Deleted():
@@ -86,7 +94,7 @@ func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64,
 		case !allowed.Allow(old.Version):
 			return old, untouched{chat.ErrVersionChanged}
 		}
-		return old.Tombstone(at), discount(tx, id)
+		return old.Tombstone(at), subtractMessage(tx, id)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
@@ -94,15 +102,18 @@ func (s *Store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64,
 	return wrap(err, "delete message")
 }
 
-// errUnchanged: a row is as it should be already.
-var errUnchanged = errors.New("the row is left as it is")
+// errUnchanged is returned by a change of a message that is not needed.
+var errUnchanged = errors.New("the message is already as it should be")
 
-// errNoRow: there is no row, for a reason that is looked up outside of the
+// errNoRow is returned by a write if there is no row. Why is looked up after the
 // transaction.
-var errNoRow = errors.New("there is no row")
+var errNoRow = errors.New("the row does not exist")
 
-// changeMessage replaces a message's row by what change makes of it.
-func (s *Store) changeMessage(ctx context.Context, id chat.ChatID, number int64, change func(*bbolt.Tx, chat.Message) (chat.Message, error)) error {
+// changeMessage replaces a message's row by what change returns.
+func (s *Store) changeMessage(
+	ctx context.Context, id chat.ChatID, number int64,
+	change func(*bbolt.Tx, chat.Message) (chat.Message, error),
+) error {
 	key := messageKey(id, number)
 	err := s.commit(ctx, func(tx *bbolt.Tx) error {
 		before := tx.Bucket(bucketMessages).Get(key)
@@ -135,8 +146,8 @@ func (s *Store) changeMessage(ctx context.Context, id chat.ChatID, number int64,
 	return err
 }
 
-// discount takes one message off a chat's count.
-func discount(tx *bbolt.Tx, id chat.ChatID) error {
+// subtractMessage subtracts one from a chat's count of messages.
+func subtractMessage(tx *bbolt.Tx, id chat.ChatID) error {
 	var row chat.Chat
 	exists, err := get(tx.Bucket(bucketChats), chatKey(id), &row)
 	if err != nil {

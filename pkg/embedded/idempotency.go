@@ -11,9 +11,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Idempotency is the port to the keys of creates. A claim is in memory alone
-// until its number is recorded: a restart forgets it together with the create
-// that made it.
+// Idempotency implements chat.Idempotency. A claim is only in memory until its
+// number is recorded: a restart forgets it together with its create.
 type Idempotency struct {
 	db      *bbolt.DB
 	commit  commit
@@ -21,13 +20,16 @@ type Idempotency struct {
 
 	mu      sync.Mutex
 	claims  map[chat.IdempotencyKey]chat.Claim // without a number
-	sweepAt int                                // at this size, claims that are forgotten are dropped
+	sweepAt int                                // at this size, expired claims are dropped
 }
 
 var _ chat.Idempotency = (*Idempotency)(nil)
 
 func newIdempotency(db *bbolt.DB, commit commit, numbers *numbers) *Idempotency {
-	return &Idempotency{db: db, commit: commit, numbers: numbers, claims: map[chat.IdempotencyKey]chat.Claim{}, sweepAt: firstSweep}
+	return &Idempotency{
+		db: db, commit: commit, numbers: numbers,
+		claims: map[chat.IdempotencyKey]chat.Claim{}, sweepAt: firstSweep,
+	}
 }
 
 // keyRow is the row of a key whose create has its number, or of an app that
@@ -41,16 +43,18 @@ type keyRow struct {
 }
 
 func (r keyRow) claim(key chat.IdempotencyKey) chat.Claim {
-	return chat.Claim{Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt, Number: r.Number}
+	return chat.Claim{
+		Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt, Number: r.Number,
+	}
 }
 
-// keyRowIn returns a key's row, unless it is expired when the claim is made.
+// keyRowIn returns a key's row, unless it has expired when the claim is created.
 func keyRowIn(tx *bbolt.Tx, claim chat.Claim) (row keyRow, exists bool, err error) {
 	exists, err = get(tx.Bucket(bucketKeys), []byte(claim.Key.String()), &row)
 	return row, exists && row.claim(claim.Key).ExpiresAt().After(claim.CreatedAt), err
 }
 
-// Claim claims a key, in memory.
+// Claim implements chat.Idempotency. It claims the key in memory.
 func (i *Idempotency) Claim(ctx context.Context, claim chat.Claim) (chat.Claim, error) {
 	claim, err := i.claim(ctx, claim)
 	return claim, wrap(err, "claim key")
@@ -82,8 +86,8 @@ func (i *Idempotency) claim(ctx context.Context, claim chat.Claim) (chat.Claim, 
 	return claim, nil
 }
 
-// sweep drops claims that are forgotten, where there are many. Only a create
-// that broke off leaves its claim behind.
+// sweep drops expired claims, if there are many. Only a create that was
+// interrupted leaves its claim.
 func (i *Idempotency) sweep() {
 	if len(i.claims) < i.sweepAt {
 		return
@@ -97,8 +101,8 @@ func (i *Idempotency) sweep() {
 	i.sweepAt = max(firstSweep, 2*len(i.claims))
 }
 
-// Record makes the claim's number durable: with the key, and in the counter
-// that it came from, which then does not give it out again.
+// Record implements chat.Idempotency. The number becomes durable with the key and
+// in its counter, so that it is not allocated again.
 func (i *Idempotency) Record(ctx context.Context, claim chat.Claim) error {
 	holds, err := i.holds(claim)
 	if err != nil {
@@ -128,7 +132,7 @@ func (i *Idempotency) Record(ctx context.Context, claim chat.Claim) error {
 	return nil
 }
 
-// holds reports whether the claim is in memory. It returns ErrKeyInUse where
+// holds reports whether the claim is in memory. It returns ErrKeyInUse if
 // another one has taken it over.
 func (i *Idempotency) holds(claim chat.Claim) (bool, error) {
 	i.mu.Lock()
@@ -140,7 +144,7 @@ func (i *Idempotency) holds(claim chat.Claim) (bool, error) {
 	return exists, nil
 }
 
-// Release drops a claim that has no number, which is one in memory.
+// Release implements chat.Idempotency. A claim without a number is in memory.
 func (i *Idempotency) Release(ctx context.Context, claim chat.Claim) error {
 	if err := alive(ctx); err != nil {
 		return wrap(err, "release key")
@@ -157,7 +161,8 @@ func (i *Idempotency) forget(claim chat.Claim) {
 	}
 }
 
-// CreateAppOnce stores an app, its counter and the key in one transaction.
+// CreateAppOnce implements chat.Idempotency: app, counter and key are one
+// transaction.
 func (i *Idempotency) CreateAppOnce(ctx context.Context, claim chat.Claim, app chat.App) (chat.App, error) {
 	var existing keyRow
 	err := i.commit(ctx, func(tx *bbolt.Tx) (err error) {
@@ -166,7 +171,9 @@ func (i *Idempotency) CreateAppOnce(ctx context.Context, claim chat.Claim, app c
 		if err != nil || exists {
 			return err
 		}
-		existing = keyRow{Fingerprint: claim.Fingerprint, Owner: claim.Owner, CreatedAt: claim.CreatedAt, AppToken: app.Token}
+		existing = keyRow{
+			Fingerprint: claim.Fingerprint, Owner: claim.Owner, CreatedAt: claim.CreatedAt, AppToken: app.Token,
+		}
 		if err := putKey(tx, claim, existing); err != nil {
 			return err
 		}
@@ -182,11 +189,11 @@ func (i *Idempotency) CreateAppOnce(ctx context.Context, claim chat.Claim, app c
 	return app, nil
 }
 
-// sweepKeys is how many expired keys a new one sweeps away at most: more than
-// one, so that they grow fewer.
+// sweepKeys is how many expired keys are deleted with each new one: more than one,
+// so that their number falls.
 const sweepKeys = 4
 
-// putKey stores a key's row and when it expires, and deletes some that are
+// putKey stores a key's row and when it expires, and deletes some that have
 // expired.
 func putKey(tx *bbolt.Tx, claim chat.Claim, row keyRow) error {
 	key := []byte(claim.Key.String())
@@ -200,13 +207,15 @@ func putKey(tx *bbolt.Tx, claim chat.Claim, row keyRow) error {
 	return deleteExpired(tx, time.Now())
 }
 
-// deleteExpired deletes the sweepKeys keys that expired first, where so many
-// are expired.
+// deleteExpired deletes up to sweepKeys keys that have expired, oldest first.
 func deleteExpired(tx *bbolt.Tx, now time.Time) error {
 	end := sequenceKey(uint64(now.Unix()) + 1)
 	var expired [][]byte
 	rows := tx.Bucket(bucketExpiries).Cursor()
-	for key, _ := rows.First(); key != nil && bytes.Compare(key, end) < 0 && len(expired) < sweepKeys; key, _ = rows.Next() {
+	for key, _ := rows.First(); key != nil && len(expired) < sweepKeys; key, _ = rows.Next() {
+		if bytes.Compare(key, end) >= 0 {
+			break
+		}
 		expired = append(expired, bytes.Clone(key))
 	}
 	for _, expiry := range expired {
@@ -220,7 +229,7 @@ func deleteExpired(tx *bbolt.Tx, now time.Time) error {
 	return nil
 }
 
-// deleteKey deletes a key's row, unless it existing for a newer create.
+// deleteKey deletes a key's row, unless a newer create has the key.
 func deleteKey(tx *bbolt.Tx, key []byte, now time.Time) error {
 	var row keyRow
 	exists, err := get(tx.Bucket(bucketKeys), key, &row)

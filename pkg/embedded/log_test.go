@@ -220,6 +220,27 @@ func TestDeliveriesOutliveACrash(t *testing.T) {
 	}
 }
 
+// TestDeadLettersKeepTheirNumbers checks that the number of a create is not
+// allocated again after the writer made the create a dead letter.
+func TestDeadLettersKeepTheirNumbers(t *testing.T) {
+	dir := t.TempDir()
+	b, err := embedded.Open(dir, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := newChat(t, b)
+	send(t, b, id, 1, "never storable")
+	deliveries, _ := receive(t, b, 1)
+	err = b.CreateDeadLetters.Send(t.Context(), "it can never be stored", []byte(deliveries[0].Body))
+	if err := errors.Join(err, b.Receiver.Delete(t.Context(), deliveries), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, dir, embedded.Options{})
+	if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n != 2 || err != nil {
+		t.Errorf("number %d, error %v, want 2", n, err)
+	}
+}
+
 // TestNumbersOutliveTheLog: a create that moved from the log to the file, or
 // to the dead letters, has still used its number.
 func TestNumbersOutliveTheLog(t *testing.T) {

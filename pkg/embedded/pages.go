@@ -8,29 +8,30 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// eachNumber calls row with the rows of a page in its order, beyond its limit
-// too, until row returns false. The keys are the parent's key and a number.
-func eachNumber(bucket *bbolt.Bucket, parent []byte, page chat.Page, row func(text []byte) (bool, error)) error {
+// eachNumber calls row with the rows of a page in order, and with more than its
+// limit, until row returns false. The keys are the parent's key and a number.
+func eachNumber(bucket *bbolt.Bucket, parent []byte, page chat.Page, row func(data []byte) (bool, error)) error {
 	rows := bucket.Cursor()
 	first, end := numberKey(parent, page.After+1), numberKey(parent, beforeOf(page))
-	step, key, text := rows.Next, []byte(nil), []byte(nil)
+	step, key, data := rows.Next, []byte(nil), []byte(nil)
 	if page.Descending {
 		step = rows.Prev
-		key, text = seekBefore(rows, end)
+		key, data = seekBefore(rows, end)
 	} else {
-		key, text = rows.Seek(first)
+		key, data = rows.Seek(first)
 	}
-	for ; key != nil; key, text = step() {
+	for ; key != nil; key, data = step() {
 		if bytes.Compare(key, first) < 0 || bytes.Compare(key, end) >= 0 {
 			return nil
 		}
-		if goOn, err := row(text); !goOn || err != nil {
+		if more, err := row(data); !more || err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// beforeOf returns the number that ends a page.
 func beforeOf(page chat.Page) int64 {
 	if page.Before == 0 {
 		return chat.MaxNumber + 1
@@ -43,7 +44,7 @@ func numberKey(parent []byte, number int64) []byte {
 }
 
 // seekBefore moves to the last key before end.
-func seekBefore(rows *bbolt.Cursor, end []byte) (key, text []byte) {
+func seekBefore(rows *bbolt.Cursor, end []byte) (key, data []byte) {
 	if key, _ := rows.Seek(end); key == nil {
 		return rows.Last()
 	}

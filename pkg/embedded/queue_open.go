@@ -125,21 +125,27 @@ func (q *Queue) forgetMarks(tx *bbolt.Tx) error {
 // parent.
 type carriedNumbers map[chat.Parent]int64
 
+// add adds the numbers of an entry.
 func (c carriedNumbers) add(_ uint64, data []byte) error {
 	e, err := decodeEntry(data)
-	if err != nil {
-		return err
+	if err == nil {
+		c.addBody(e.body)
 	}
-	create, err := chat.DecodeCreate([]byte(e.body))
+	return err
+}
+
+// addBody adds the numbers of a create. It ignores what is not a create, which
+// the writer will make a dead letter.
+func (c carriedNumbers) addBody(body string) {
+	create, err := chat.DecodeCreate([]byte(body))
 	if err != nil {
-		return nil // the writer will make it a dead letter
+		return
 	}
 	c[create.Parent()] = max(c[create.Parent()], create.Number())
 	if create.Chat != nil {
 		messages := create.Chat.ID().Parent()
 		c[messages] = max(c[messages], 0)
 	}
-	return nil
 }
 
 func (c carriedNumbers) raise(tx *bbolt.Tx) error {

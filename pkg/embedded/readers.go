@@ -10,10 +10,10 @@ import (
 
 var _ chat.Readers = (*Store)(nil)
 
-// ReadState returns how far a reader has read a chat.
+// ReadState implements chat.Readers.
 func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (chat.ReadState, error) {
 	state, err := s.readState(ctx, id, reader)
-	return state, wrap(err, "read how far a reader is")
+	return state, wrap(err, "get read state")
 }
 
 func (s *Store) readState(ctx context.Context, id chat.ChatID, reader string) (chat.ReadState, error) {
@@ -32,9 +32,8 @@ func (s *Store) readState(ctx context.Context, id chat.ChatID, reader string) (c
 	return chat.NewReadState(mark, last), err
 }
 
-// MarkRead raises a reader's mark. The number read becomes durable with it:
-// else it could be given out again after a crash, to a message that would
-// count as read.
+// MarkRead implements chat.Readers. A mark can only be at a durable number, which
+// is not allocated again.
 func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadState, error) {
 	state, err := s.readState(ctx, id, mark.Reader)
 	if err == nil {
@@ -43,32 +42,28 @@ func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark
 	if err != nil || mark.LastRead <= state.LastRead {
 		return state, wrap(err, "mark read")
 	}
-	stands, err := s.raiseMark(ctx, id, mark)
+	mark, err = s.raiseMark(ctx, id, mark)
 	if err != nil {
 		return chat.ReadState{}, wrap(err, "mark read")
 	}
-	s.numbers.stored(id.Parent(), mark.LastRead)
-	return chat.NewReadState(stands, state.LastMessage), nil
+	return chat.NewReadState(mark, state.LastMessage), nil
 }
 
-// raiseMark writes a mark, unless it was raised as far or further meanwhile,
-// and returns the one that stands then.
+// raiseMark writes a mark, unless there is one as high or higher, and returns the
+// stored one.
 func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadMark, error) {
-	var stands chat.ReadMark
+	var stored chat.ReadMark
 	err := s.commit(ctx, func(tx *bbolt.Tx) error {
 		rows, key := tx.Bucket(bucketReaders), readerKey(id, mark.Reader)
-		stands = chat.ReadMark{} // the write may run twice
-		if _, err := get(rows, key, &stands); err != nil || stands.LastRead >= mark.LastRead {
+		stored = chat.ReadMark{} // the write may run twice
+		if _, err := get(rows, key, &stored); err != nil || stored.LastRead >= mark.LastRead {
 			return err
 		}
-		stands = mark
-		if err := put(rows, key, mark); err != nil {
-			return err
-		}
-		return raise(tx, id.Parent(), mark.LastRead)
+		stored = mark
+		return put(rows, key, mark)
 	})
 	if err != nil {
 		return chat.ReadMark{}, err // the write may still run
 	}
-	return stands, nil
+	return stored, nil
 }

@@ -12,8 +12,10 @@ import (
 
 var _ chat.Scanner = (*Store)(nil)
 
-// ScanMessages returns a page of all messages in the order of their keys.
-func (s *Store) ScanMessages(ctx context.Context, cursor string, limit int) (messages []chat.Message, next string, err error) {
+// ScanMessages implements chat.Scanner, in the order of the keys.
+func (s *Store) ScanMessages(
+	ctx context.Context, cursor string, limit int,
+) (messages []chat.Message, next string, err error) {
 	last, err := decodeScanCursor(cursor)
 	if err != nil {
 		return nil, "", err
@@ -27,16 +29,16 @@ func (s *Store) ScanMessages(ctx context.Context, cursor string, limit int) (mes
 
 func messagesAfter(tx *bbolt.Tx, last []byte, limit int) (messages []chat.Message, next string, err error) {
 	rows := tx.Bucket(bucketMessages).Cursor()
-	key, text := rows.Seek(last)
+	key, data := rows.Seek(last)
 	if len(last) > 0 && bytes.Equal(key, last) {
-		key, text = rows.Next()
+		key, data = rows.Next()
 	}
-	for ; key != nil; key, text = rows.Next() {
+	for ; key != nil; key, data = rows.Next() {
 		if len(messages) == limit {
 			return messages, encodeScanCursor(messages[limit-1]), nil
 		}
 		var m chat.Message
-		if err := decodeRow(text, &m); err != nil {
+		if err := decodeRow(data, &m); err != nil {
 			return nil, "", err
 		}
 		messages = append(messages, m)
@@ -51,7 +53,8 @@ func encodeScanCursor(m chat.Message) string {
 func decodeScanCursor(cursor string) ([]byte, error) {
 	key, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || (len(key) > 0 && !isMessageKey(key)) {
-		return nil, &chat.InvalidError{Fields: []chat.FieldError{{Field: "cursor", Message: "must be the one that the page before gave"}}}
+		invalid := chat.FieldError{Field: "cursor", Message: "must be the one that the page before returned"}
+		return nil, &chat.InvalidError{Fields: []chat.FieldError{invalid}}
 	}
 	return key, nil
 }

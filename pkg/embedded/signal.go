@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// signal wakes all who wait for something to happen.
+// signal wakes all goroutines that wait for an event.
 type signal struct {
 	mu sync.Mutex
 	ch chan struct{}
@@ -21,6 +21,7 @@ func (s *signal) next() <-chan struct{} {
 	return s.ch
 }
 
+// send wakes all that wait.
 func (s *signal) send() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,9 +29,9 @@ func (s *signal) send() {
 	s.ch = make(chan struct{})
 }
 
-// wait returns when the channel is closed, the time is up or ctx is done.
-func wait(ctx context.Context, ch <-chan struct{}, most time.Duration) {
-	timer := time.NewTimer(most)
+// wait returns when the channel is closed, after the timeout, or when ctx is done.
+func wait(ctx context.Context, ch <-chan struct{}, timeout time.Duration) {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-ch:

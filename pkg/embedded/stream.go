@@ -12,11 +12,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// waitForWork is how long Receive and Read wait where there is nothing.
+// waitForWork is how long Receive and Read wait if there is nothing.
 const waitForWork = time.Second
 
-// Stream is the port to the changes of messages. What is checkpointed is
-// deleted, so the checkpoint is where the rest begins.
+// Stream implements chat.Stream on bbolt. A checkpoint deletes the changes before
+// it.
 type Stream struct {
 	db      *bbolt.DB
 	commit  commit
@@ -26,22 +26,22 @@ type Stream struct {
 
 var _ chat.Stream = (*Stream)(nil)
 
-// encodeChange returns a change as it stands in its bucket: when, the length
-// of the old row, the old row and the new one, each as JSON or empty. The rows
-// are there already as JSON, so this costs a copy and no encoding.
+// encodeChange returns a change as it is stored: its time, the length of the old
+// row, the old row and the new one, each as JSON or empty. The rows already are
+// JSON, so this costs a copy and no encoding.
 func encodeChange(at time.Time, before, after []byte) []byte {
-	text := make([]byte, 0, 12+len(before)+len(after))
-	text = binary.BigEndian.AppendUint64(text, uint64(at.UnixMilli()))
-	text = binary.BigEndian.AppendUint32(text, uint32(len(before)))
-	return append(append(text, before...), after...)
+	data := make([]byte, 0, 12+len(before)+len(after))
+	data = binary.BigEndian.AppendUint64(data, uint64(at.UnixMilli()))
+	data = binary.BigEndian.AppendUint32(data, uint32(len(before)))
+	return append(append(data, before...), after...)
 }
 
-func decodeChange(sequence uint64, text []byte) (chat.Change, error) {
-	if len(text) < 12 || len(text)-12 < int(binary.BigEndian.Uint32(text[8:])) {
+func decodeChange(sequence uint64, data []byte) (chat.Change, error) {
+	if len(data) < 12 || len(data)-12 < int(binary.BigEndian.Uint32(data[8:])) {
 		return chat.Change{}, fmt.Errorf("decode change %d: it is cut off", sequence)
 	}
-	at := time.UnixMilli(int64(binary.BigEndian.Uint64(text))).UTC()
-	rows, split := text[12:], binary.BigEndian.Uint32(text[8:])
+	at := time.UnixMilli(int64(binary.BigEndian.Uint64(data))).UTC()
+	rows, split := data[12:], binary.BigEndian.Uint32(data[8:])
 	before, err := decodeMessage(rows[:split])
 	if err != nil {
 		return chat.Change{}, fmt.Errorf("decode change %d: %w", sequence, err)
@@ -50,22 +50,22 @@ func decodeChange(sequence uint64, text []byte) (chat.Change, error) {
 	return chat.Change{Sequence: sequence, At: at, Old: before, New: after}, err
 }
 
-func decodeMessage(text []byte) (*chat.Message, error) {
-	if len(text) == 0 {
+func decodeMessage(data []byte) (*chat.Message, error) {
+	if len(data) == 0 {
 		return nil, nil
 	}
 	var m chat.Message
-	return &m, decodeRow(text, &m)
+	return &m, decodeRow(data, &m)
 }
 
-// readBytes is after how many bytes of rows a Read stops: a batch of the
-// longest messages must fit into memory several times, as rows, as an event
-// and as documents of the index.
+// readBytes is the size of rows at which a Read ends: a batch of the longest
+// messages must fit into memory several times, as rows, as messages and as
+// documents of the index.
 const readBytes = 4 << 20
 
-// Read returns up to limit changes after the checkpoint, fewer where they are
-// long. Where there are none it waits for a second at most. A change that
-// cannot be decoded becomes a dead letter and holds up nothing.
+// Read implements chat.Stream. It returns fewer changes if they are long, and
+// waits up to waitForWork for a change. A change that cannot be decoded becomes a
+// dead letter, so that no other waits for it.
 func (s *Stream) Read(ctx context.Context, limit int) ([]chat.Change, error) {
 	changed := s.changed.next()
 	changes, err := s.read(ctx, limit)
@@ -91,21 +91,21 @@ func (s *Stream) read(ctx context.Context, limit int) ([]chat.Change, error) {
 	}
 }
 
-// damagedChange is a change that cannot be decoded.
+// damagedChange is a change that cannot be decoded, and why.
 type damagedChange struct {
 	sequence uint64
 	err      error
 }
 
-// readWhole returns the changes before the first that cannot be decoded, and
-// that.
+// readWhole returns the changes before the first one that cannot be decoded, and
+// that one.
 func (s *Stream) readWhole(limit int) (changes []chat.Change, damaged *damagedChange, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		size := 0
-		for key, text := rows.First(); key != nil && len(changes) < limit && size < readBytes; key, text = rows.Next() {
-			size += len(text)
-			c, err := decodeChange(keySequence(key), text)
+		for key, data := rows.First(); key != nil && len(changes) < limit && size < readBytes; key, data = rows.Next() {
+			size += len(data)
+			c, err := decodeChange(keySequence(key), data)
 			if err != nil {
 				damaged = &damagedChange{keySequence(key), err}
 				return nil
@@ -120,24 +120,24 @@ func (s *Stream) readWhole(limit int) (changes []chat.Change, damaged *damagedCh
 // discard moves the first change to the dead letters.
 func (s *Stream) discard(ctx context.Context, damaged damagedChange) error {
 	err := s.checkpoint(ctx, damaged.sequence, func(tx *bbolt.Tx) error {
-		text := tx.Bucket(bucketChanges).Get(sequenceKey(damaged.sequence))
-		if text == nil {
+		data := tx.Bucket(bucketChanges).Get(sequenceKey(damaged.sequence))
+		if data == nil {
 			return nil
 		}
-		return putDamaged(tx, sourceChanges, damaged.err.Error(), text)
+		return putDamaged(tx, sourceChanges, damaged.err.Error(), data)
 	})
 	if err == nil {
-		s.log.Error("a change of a message is damaged: it is a dead letter now", "sequence", damaged.sequence, "error", damaged.err)
+		s.log.Error("change is damaged; it is a dead letter", "sequence", damaged.sequence, "error", damaged.err)
 	}
 	return err
 }
 
-// Checkpoint deletes the changes up to and with this sequence number.
+// Checkpoint implements chat.Stream.
 func (s *Stream) Checkpoint(ctx context.Context, sequence uint64) error {
 	return wrap(s.checkpoint(ctx, sequence, func(*bbolt.Tx) error { return nil }), "checkpoint")
 }
 
-// checkpoint does something else in the same transaction, before.
+// checkpoint deletes changes, after another write in the same transaction.
 func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*bbolt.Tx) error) error {
 	return s.commit(ctx, func(tx *bbolt.Tx) error {
 		if err := before(tx); err != nil {
@@ -147,9 +147,9 @@ func (s *Stream) checkpoint(ctx context.Context, sequence uint64, before func(*b
 	})
 }
 
-// deleteChanges deletes the changes up to and with a sequence number. It finds
-// them all before: the first of a bucket is behind all pages that a transaction
-// has emptied, so that to delete it again and again takes ever longer.
+// deleteChanges deletes the changes up to a sequence number. It finds all of them
+// first: to find the first change of a bucket again after each delete takes longer
+// each time, because it follows all pages that the transaction has emptied.
 func deleteChanges(tx *bbolt.Tx, sequence uint64) error {
 	rows := tx.Bucket(bucketChanges)
 	var done []uint64

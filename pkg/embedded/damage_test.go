@@ -14,10 +14,11 @@ import (
 	"chatapi/pkg/embedded"
 )
 
-// records returns where each record of a file of the log begins, and the end.
-func records(text []byte) (begins []int) {
+// records returns the offset of each record in a file of the log, and that of the
+// end.
+func records(data []byte) (begins []int) {
 	at := 0
-	for ; at < len(text); at += 8 + int(binary.BigEndian.Uint32(text[at:])) {
+	for ; at < len(data); at += 8 + int(binary.BigEndian.Uint32(data[at:])) {
 		begins = append(begins, at)
 	}
 	return append(begins, at)
@@ -63,7 +64,7 @@ func TestLetterOfAnyBytes(t *testing.T) {
 }
 
 // TestDamagedLog holds that damage costs the creates that it hit, which are
-// kept with their bytes, and holds up no other.
+// kept with their bytes, and delays no other.
 func TestDamagedLog(t *testing.T) {
 	const sent = 5
 	flip := func(i int) func(text []byte, begins []int) []byte {
@@ -81,7 +82,9 @@ func TestDamagedLog(t *testing.T) {
 		{"the first", flip(0), []int64{1}, []string{`"message_number":1`}},
 		{"one in the middle", flip(2), []int64{3}, []string{`"message_number":3`}},
 		{"the last", flip(sent - 1), []int64{5}, []string{`"message_number":5`}},
-		{"two", func(text []byte, begins []int) []byte { return flip(3)(flip(1)(text, begins), begins) }, []int64{2, 4}, []string{`"message_number":2`, `"message_number":4`}},
+		{"two", func(text []byte, begins []int) []byte {
+			return flip(3)(flip(1)(text, begins), begins)
+		}, []int64{2, 4}, []string{`"message_number":2`, `"message_number":4`}},
 		{"a length that is too long", func(text []byte, begins []int) []byte {
 			text[begins[1]+1] = 0x0e
 			return text
@@ -104,7 +107,7 @@ func TestDamagedLog(t *testing.T) {
 			dir := t.TempDir()
 			b := open(t, dir, embedded.Options{})
 			id := newChat(t, b)
-			sendInTurn(t, b, id, sent)
+			sendInOrder(t, b, id, sent)
 			dir = killed(t, dir)
 			change(t, logFiles(t, dir)[0], tt.damage)
 			var log strings.Builder
@@ -115,10 +118,10 @@ func TestDamagedLog(t *testing.T) {
 				dir = killed(t, dir)
 			}
 			if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
-				t.Errorf("the log says %d times that there is damage: %s", n, log.String())
+				t.Errorf("the log reports damage %d times: %s", n, log.String())
 			}
 			if n, err := b.Store.AllocateMessageNumber(t.Context(), id); n <= sent-1 || err != nil {
-				t.Errorf("number %d, error %v, is given out again", n, err)
+				t.Errorf("number %d, error %v, is allocated again", n, err)
 			}
 		})
 		t.Run("while it is open: "+tt.name, func(t *testing.T) {
@@ -126,16 +129,16 @@ func TestDamagedLog(t *testing.T) {
 			var log strings.Builder
 			b := open(t, dir, embedded.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 			id := newChat(t, b)
-			sendInTurn(t, b, id, sent)
+			sendInOrder(t, b, id, sent)
 			change(t, logFiles(t, dir)[0], tt.damage)
 			wantWithout(t, b, sent, tt.lost)
-			sendInTurn(t, b, id, 1) // and the log goes on
+			sendInOrder(t, b, id, 1) // and the log goes on
 			if _, numbers := receive(t, b, 1); !slices.Equal(numbers, []int64{sent + 1}) {
 				t.Errorf("received %d, want %d", numbers, sent+1)
 			}
 			wantDamaged(t, b, tt.parts...)
 			if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
-				t.Errorf("the log says %d times that there is damage: %s", n, log.String())
+				t.Errorf("the log reports damage %d times: %s", n, log.String())
 			}
 			b = open(t, killed(t, dir), embedded.Options{})
 			wantDamaged(t, b, tt.parts...)
@@ -143,8 +146,8 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
-// sendInTurn queues n messages one after the other.
-func sendInTurn(t *testing.T, b *embedded.Backend, id chat.ChatID, n int) {
+// sendInOrder enqueues n messages in order.
+func sendInOrder(t *testing.T, b *embedded.Backend, id chat.ChatID, n int) {
 	t.Helper()
 	for range n {
 		send(t, b, id, 1, "text")
@@ -192,7 +195,7 @@ func TestDamagedEntry(t *testing.T) {
 	dir, options := t.TempDir(), embedded.Options{Visibility: time.Millisecond}
 	b := open(t, dir, options)
 	id := newChat(t, b)
-	sendInTurn(t, b, id, 1)
+	sendInOrder(t, b, id, 1)
 	for range 2 { // the second delivery moves it
 		receive(t, b, 1)
 	}
@@ -208,14 +211,14 @@ func TestDamagedEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	b = open(t, dir, options)
-	sendInTurn(t, b, id, 1)
+	sendInOrder(t, b, id, 1)
 	if _, numbers := receive(t, b, 1); !slices.Equal(numbers, []int64{2}) {
 		t.Errorf("received %d, want 2", numbers)
 	}
 	wantDamaged(t, b, "")
 }
 
-// TestDamagedChange: a change that cannot be decoded holds up no other.
+// TestDamagedChange: a change that cannot be decoded delays no other.
 func TestDamagedChange(t *testing.T) {
 	var log strings.Builder
 	b := open(t, t.TempDir(), embedded.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -116,7 +116,7 @@ func newClaim(t *testing.T, id chat.ChatID, text string, now time.Time) chat.Cla
 	return claim
 }
 
-// TestExpiredKeysAreSwept holds that keys do not grow for ever.
+// TestExpiredKeysAreSwept holds that keys do not grow forever.
 func TestExpiredKeysAreSwept(t *testing.T) {
 	b := open(t, t.TempDir(), embedded.Options{})
 	id := newChat(t, b)

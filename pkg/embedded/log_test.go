@@ -31,7 +31,7 @@ func newChat(t *testing.T, b *embedded.Backend) chat.ChatID {
 	return id
 }
 
-// send queues n messages of a chat side by side, as the API does.
+// send enqueues n messages of a chat concurrently, as the API does.
 func send(t *testing.T, b *embedded.Backend, id chat.ChatID, n int, body string) {
 	t.Helper()
 	var sending errgroup.Group
@@ -99,7 +99,7 @@ func logFiles(t *testing.T, dir string) []string {
 }
 
 // TestLogAfterACrash holds that what was sent is received after a crash,
-// whatever the crash left behind it, and that its numbers are not given out
+// whatever the crash left behind it, and that its numbers are not allocated
 // again.
 func TestLogAfterACrash(t *testing.T) {
 	const sent = 5
@@ -195,7 +195,7 @@ func TestLogFiles(t *testing.T) {
 }
 
 // TestDeliveriesOutliveACrash holds that a create which brings the process down
-// is not delivered for ever: from the second delivery on they are counted.
+// is not delivered forever: from the second delivery on they are counted.
 func TestDeliveriesOutliveACrash(t *testing.T) {
 	const brief = 50 * time.Millisecond
 	dir := t.TempDir()

@@ -52,7 +52,7 @@ func closeNow(t *testing.T, closeIt func() error) {
 	}
 }
 
-// TestRebuildNeedsTheFolderAlone holds that no index is built anew beside a
+// TestRebuildNeedsTheFolderAlone checks that no index is rebuilt beside a
 // server, which would change the rows.
 func TestRebuildNeedsTheFolderAlone(t *testing.T) {
 	dir := t.TempDir()
@@ -72,7 +72,7 @@ func TestMissingFolder(t *testing.T) {
 		t.Errorf("Open: error %v, want %v", err, embedded.ErrMissing)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder was made: %v", err)
+		t.Errorf("the folder was created: %v", err)
 	}
 }
 

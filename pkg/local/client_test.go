@@ -101,7 +101,7 @@ func send(url string, r request) (answer, error) {
 	return a, nil
 }
 
-// must sends a request and fails the test where the status is another.
+// must sends a request and fails the test if the status is different.
 func (s service) must(t *testing.T, status int, method, path, body string) answer {
 	t.Helper()
 	a, err := send(s.url, request{method: method, path: path, body: body})
@@ -128,12 +128,12 @@ func (s service) newChat(t *testing.T, app string) (path string) {
 }
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, most time.Duration, what string, holds func() bool) {
+func eventually(t *testing.T, timeout time.Duration, what string, holds func() bool) {
 	t.Helper()
-	end := time.Now().Add(most)
+	end := time.Now().Add(timeout)
 	for !holds() {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", most, what)
+			t.Fatalf("not within %v: %s", timeout, what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -13,8 +13,8 @@ import (
 // newMessage creates a message and returns its path once it is stored.
 func (s service) newMessage(t *testing.T, chat, body string) (path string) {
 	t.Helper()
-	made := s.must(t, 201, "POST", chat+"/messages", fmt.Sprintf(`{"body":%q}`, body))
-	path = made.header.Get("Location")
+	created := s.must(t, 201, "POST", chat+"/messages", fmt.Sprintf(`{"body":%q}`, body))
+	path = created.header.Get("Location")
 	eventually(t, 10*time.Second, path+" is stored", func() bool {
 		a, err := send(s.url, request{method: "GET", path: path})
 		return err == nil && a.status == 200
@@ -139,9 +139,9 @@ func TestMetadata(t *testing.T) {
 	s := serve(t, openBackend(t))
 	const given = `{"metadata":{"colour":"blue","empty":"","Ключ":"<&>"}%s}`
 	want := map[string]any{"colour": "blue", "empty": "", "Ключ": "<&>"}
-	made := s.must(t, 201, "POST", "/api/v1/apps", fmt.Sprintf(given, `,"name":"a"`))
-	data, _ := made.fields["data"].(map[string]any)
-	app := made.header.Get("Location")
+	created := s.must(t, 201, "POST", "/api/v1/apps", fmt.Sprintf(given, `,"name":"a"`))
+	data, _ := created.fields["data"].(map[string]any)
+	app := created.header.Get("Location")
 	chat := s.must(t, 201, "POST", app+"/chats", fmt.Sprintf(given, ""))
 	message := s.must(t, 201, "POST", app+"/chats/1/messages", fmt.Sprintf(given, `,"body":"hello"`))
 	eventually(t, 10*time.Second, "the message is found", func() bool {

@@ -30,7 +30,7 @@ func TestWrongInput(t *testing.T) {
 		{"app name of another type", request{"POST", "/api/v1/apps", `{"name":7}`, nil}, 422, "invalid_field", "name"},
 		{"app name null", request{"POST", "/api/v1/apps", `{"name":null}`, nil}, 422, "invalid_field", "name"},
 		{"unknown field", request{"POST", "/api/v1/apps", `{"name":"a","title":"b"}`, nil}, 422, "invalid_field", "title"},
-		{"app cursor from elsewhere", request{"GET", "/api/v1/apps?cursor=x", "", nil}, 422, "invalid_field", "cursor"},
+		{"app cursor of another origin", request{"GET", "/api/v1/apps?cursor=x", "", nil}, 422, "invalid_field", "cursor"},
 		{"app limit 0", request{"GET", "/api/v1/apps?limit=0", "", nil}, 422, "invalid_field", "limit"},
 		{"app limit too high", request{"GET", "/api/v1/apps?limit=201", "", nil}, 422, "invalid_field", "limit"},
 		{"chat title too long", request{"POST", app + "/chats", `{"title":"` + long(201) + `"}`, nil}, 422, "invalid_field", "title"},
@@ -50,7 +50,7 @@ func TestWrongInput(t *testing.T) {
 		{"query of another type", request{"POST", chat + "/messages/search", `{"query":1}`, nil}, 422, "invalid_field", "query"},
 		{"search limit too high", request{"POST", chat + "/messages/search", `{"query":"a","limit":201}`, nil}, 422, "invalid_field", "limit"},
 		{"search limit negative", request{"POST", chat + "/messages/search", `{"query":"a","limit":-1}`, nil}, 422, "invalid_field", "limit"},
-		{"search next from elsewhere", request{"POST", chat + "/messages/search", `{"query":"a","next":"x"}`, nil}, 422, "invalid_field", "next"},
+		{"search next of another origin", request{"POST", chat + "/messages/search", `{"query":"a","next":"x"}`, nil}, 422, "invalid_field", "next"},
 		{"search from is no time", request{"POST", chat + "/messages/search", `{"query":"a","from":"yesterday"}`, nil}, 422, "invalid_field", "from"},
 		{"metadata of another type", request{"POST", "/api/v1/apps", `{"name":"a","metadata":[]}`, nil}, 422, "invalid_field", "metadata"},
 		{"metadata that is nested", request{"POST", app + "/chats", `{"metadata":{"a":{}}}`, nil}, 422, "invalid_field", "metadata.a"},
@@ -135,14 +135,14 @@ func TestWrongInput(t *testing.T) {
 	}
 	for _, number := range []string{"2", "9007199254740991"} {
 		rows = append(rows,
-			row{"chat not given out", request{"GET", app + "/chats/" + number, "", nil}, 404, "chat_not_found", ""},
-			row{"chat not given out", request{"POST", app + "/chats/" + number + "/messages", `{"body":"a"}`, nil}, 404, "chat_not_found", ""},
-			row{"chat not given out", request{"GET", app + "/chats/" + number + "/messages", "", nil}, 404, "chat_not_found", ""},
-			row{"chat not given out", request{"GET", app + "/chats/" + number + "/messages/1", "", nil}, 404, "chat_not_found", ""},
-			row{"chat not given out", request{"POST", app + "/chats/" + number + "/messages/search", `{"query":"a"}`, nil}, 404, "chat_not_found", ""},
-			row{"message not given out", request{"GET", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
-			row{"message not given out", request{"PATCH", chat + "/messages/" + number, `{"body":"a"}`, nil}, 404, "message_not_found", ""},
-			row{"message not given out", request{"DELETE", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
+			row{"chat not allocated", request{"GET", app + "/chats/" + number, "", nil}, 404, "chat_not_found", ""},
+			row{"chat not allocated", request{"POST", app + "/chats/" + number + "/messages", `{"body":"a"}`, nil}, 404, "chat_not_found", ""},
+			row{"chat not allocated", request{"GET", app + "/chats/" + number + "/messages", "", nil}, 404, "chat_not_found", ""},
+			row{"chat not allocated", request{"GET", app + "/chats/" + number + "/messages/1", "", nil}, 404, "chat_not_found", ""},
+			row{"chat not allocated", request{"POST", app + "/chats/" + number + "/messages/search", `{"query":"a"}`, nil}, 404, "chat_not_found", ""},
+			row{"message not allocated", request{"GET", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
+			row{"message not allocated", request{"PATCH", chat + "/messages/" + number, `{"body":"a"}`, nil}, 404, "message_not_found", ""},
+			row{"message not allocated", request{"DELETE", chat + "/messages/" + number, "", nil}, 404, "message_not_found", ""},
 		)
 	}
 	for _, path := range []string{"/", "/api", "/api/v1/apps/", "/health/", "/api/v2/apps", app + "/", chat + "/", chat + "/messages/1/", "/api/v1/../v1/apps", "/%2e%2e/health"} {
@@ -195,7 +195,7 @@ func wantProblem(t *testing.T, a answer, status int, code, field string) {
 	t.Errorf("no row for field %q: %s", field, a.text)
 }
 
-// TestEscapes: what JSON escapes is stored as the characters that it stands for.
+// TestEscapes: what JSON escapes is stored as the characters that it means.
 func TestEscapes(t *testing.T) {
 	s := serve(t, openBackend(t))
 	chat := s.newChat(t, s.newApp(t))

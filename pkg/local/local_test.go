@@ -21,12 +21,13 @@ import (
 func TestTour(t *testing.T) {
 	s := serve(t, openBackend(t))
 	app := s.newApp(t)
-	made := s.must(t, 201, "POST", app+"/chats", `{"title":"Kitchen"}`)
-	if got, want := made.header.Get("Location"), app+"/chats/1"; got != want {
+	created := s.must(t, 201, "POST", app+"/chats", `{"title":"Kitchen"}`)
+	if got, want := created.header.Get("Location"), app+"/chats/1"; got != want {
 		t.Errorf("Location %q, want %q", got, want)
 	}
-	if made.number(t, "chat_number") != 1 || made.fields["title"] != "Kitchen" || made.fields["message"] != "Chat created successfully" {
-		t.Errorf("created %s", made.text)
+	text := created.fields["message"]
+	if created.number(t, "chat_number") != 1 || created.fields["title"] != "Kitchen" || text != "Chat created successfully" {
+		t.Errorf("created %s", created.text)
 	}
 	posted := s.must(t, 201, "POST", app+"/chats/1/messages", `{"body":"Hello, world","sender":"ada"}`)
 	if got, want := posted.header.Get("Location"), app+"/chats/1/messages/1"; got != want {
@@ -86,19 +87,19 @@ func bodies(a answer) (texts []string) {
 	return texts
 }
 
-// TestNumbersSideBySide is promises 1 to 3 under load.
-func TestNumbersSideBySide(t *testing.T) {
+// TestConcurrentNumbers is promises 1 to 3 under load.
+func TestConcurrentNumbers(t *testing.T) {
 	const clients, chats, messages, busyChats = 64, 5_000, 20_000, 20
 	s := serve(t, openBackend(t))
 	app := s.newApp(t)
-	chatNumbers := sideBySide(t, clients, chats, func(int) (int64, error) {
+	chatNumbers := concurrently(t, clients, chats, func(int) (int64, error) {
 		return s.create(app+"/chats", `{}`, "chat_number")
 	})
 	wantOneToN(t, "chats", chatNumbers, chats)
 
 	var mu sync.Mutex
 	given := map[int][]int64{}
-	sideBySide(t, clients, messages, func(i int) (int64, error) {
+	concurrently(t, clients, messages, func(i int) (int64, error) {
 		chat := 1 + i%busyChats
 		n, err := s.create(fmt.Sprintf("%s/chats/%d/messages", app, chat), fmt.Sprintf(`{"body":"message %d"}`, i), "message_number")
 		mu.Lock()
@@ -122,7 +123,7 @@ func TestNumbersSideBySide(t *testing.T) {
 	}
 }
 
-// create posts and returns the number that was given out.
+// create posts and returns the allocated number.
 func (s service) create(path, body, field string) (int64, error) {
 	a, err := send(s.url, request{method: "POST", path: path, body: body})
 	if err != nil {
@@ -135,9 +136,9 @@ func (s service) create(path, body, field string) (int64, error) {
 	return int64(n), nil
 }
 
-// sideBySide calls create n times from a number of clients and returns what it
+// concurrently calls create n times from a number of clients and returns what it
 // returned.
-func sideBySide(t *testing.T, clients, n int, create func(i int) (int64, error)) []int64 {
+func concurrently(t *testing.T, clients, n int, create func(i int) (int64, error)) []int64 {
 	t.Helper()
 	numbers := make([]int64, n)
 	var all errgroup.Group

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// outage logs the begin and the end of a time in which something fails, and not
-// every retry.
+// outage logs when something begins to fail and when it works again, and not every
+// retry.
 type outage struct {
 	log  *slog.Logger
 	what string // is retried, such as "receive creates"

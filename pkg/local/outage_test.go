@@ -55,11 +55,11 @@ type stoppedReceiver struct {
 	*engine
 }
 
-func (r stoppedReceiver) Receive(ctx context.Context, most int) ([]chat.Delivery, error) {
+func (r stoppedReceiver) Receive(ctx context.Context, limit int) ([]chat.Delivery, error) {
 	if err := r.call(); err != nil {
 		return nil, err
 	}
-	return r.Receiver.Receive(ctx, most)
+	return r.Receiver.Receive(ctx, limit)
 }
 
 type stoppedStream struct {
@@ -67,19 +67,19 @@ type stoppedStream struct {
 	*engine
 }
 
-func (s stoppedStream) Read(ctx context.Context, most int) ([]chat.Change, error) {
+func (s stoppedStream) Read(ctx context.Context, limit int) ([]chat.Change, error) {
 	if err := s.call(); err != nil {
 		return nil, err
 	}
-	return s.Stream.Read(ctx, most)
+	return s.Stream.Read(ctx, limit)
 }
 
 // lateStream has changes that were made a week ago, because the process was
 // down since, or a clock was wrong.
 type lateStream struct{ chat.Stream }
 
-func (s lateStream) Read(ctx context.Context, most int) ([]chat.Change, error) {
-	changes, err := s.Stream.Read(ctx, most)
+func (s lateStream) Read(ctx context.Context, limit int) ([]chat.Change, error) {
+	changes, err := s.Stream.Read(ctx, limit)
 	for i := range changes {
 		changes[i].At = changes[i].At.AddDate(0, 0, -7)
 	}

@@ -20,7 +20,7 @@ func TestBlocked(t *testing.T) {
 			{"and another hour later", 1, 2 * time.Hour},
 			{"another change", 2, 0},
 			{"the same an hour later", 2, time.Hour},
-			{"the first again, of a stream that begins anew", 1, 0},
+			{"the first again, of a new stream", 1, 0},
 		} {
 			if got := b.by(tt.sequence); got != tt.want {
 				t.Errorf("%s: blocked for %v, want %v", tt.name, got, tt.want)

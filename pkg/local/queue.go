@@ -103,7 +103,9 @@ func (p queuePoller) store(ctx context.Context, deliveries []chat.Delivery) []ch
 // write stores deliveries. It returns those that are done, because they are
 // stored or can never be and are now dead letters, and the others with an error
 // of one of them.
-func (p queuePoller) write(ctx context.Context, deliveries []chat.Delivery) (done, failed []chat.Delivery, failure error) {
+func (p queuePoller) write(
+	ctx context.Context, deliveries []chat.Delivery,
+) (done, failed []chat.Delivery, failure error) {
 	for i, err := range p.writer.Write(ctx, deliveries) {
 		if errors.Is(err, chat.ErrUnstorable) {
 			err = p.discard(ctx, deliveries[i], err)

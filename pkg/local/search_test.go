@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// searchedApp creates an app with messages in two chats, one after the other,
+// searchedApp creates an app with messages in two chats, in order,
 // and waits until all are indexed.
 func (s service) searchedApp(t *testing.T) (app string) {
 	t.Helper()
@@ -22,7 +22,7 @@ func (s service) searchedApp(t *testing.T) (app string) {
 		s.must(t, 201, "POST", fmt.Sprintf("%s/chats/%d/messages", app, i%2+1), fmt.Sprintf(`{"body":%q,"sender":"s%d"}`, body, i))
 		time.Sleep(2 * time.Millisecond) // times have milliseconds
 	}
-	// The chats are stored side by side, so the newest change may be indexed
+	// The chats are stored concurrently, so the newest change may be indexed
 	// before one of the other chat.
 	eventually(t, 10*time.Second, "all messages are indexed", func() bool {
 		return len(bodies(s.must(t, 200, "GET", app+"/messages/search?query=red", ""))) == len(texts)
@@ -128,8 +128,8 @@ func TestIndexedThrough(t *testing.T) {
 	if _, said := s.must(t, 200, "GET", app+"/messages/search?query=apple", "").fields["indexed_through"]; said {
 		t.Error("an empty index is indexed through a time")
 	}
-	made := s.must(t, 201, "POST", chat+"/messages", `{"body":"apple"}`)
-	s.indexedThrough(t, app, made.fields["updated_at"])
+	created := s.must(t, 201, "POST", chat+"/messages", `{"body":"apple"}`)
+	s.indexedThrough(t, app, created.fields["updated_at"])
 	s.must(t, 200, "GET", chat+"/messages/1", "")
 	edited := s.must(t, 200, "PATCH", chat+"/messages/1", `{"body":"plum"}`)
 	s.indexedThrough(t, app, edited.fields["updated_at"])

@@ -93,8 +93,8 @@ func (p streamPoller) index(ctx context.Context, changes []chat.Change) error {
 	return failed
 }
 
-// settle returns nil if a change is done, because it is indexed or, after an
-// error that cannot or did not pass, is now a dead letter.
+// settle returns nil if a change is done: it is indexed, or it is a dead letter
+// because its error is permanent or has lasted for retryPeriod.
 func (p streamPoller) settle(ctx context.Context, c chat.Change, err error) error {
 	if err == nil || chat.Retryable(err) && p.blocked.by(c.Sequence) <= retryPeriod {
 		return err

@@ -10,9 +10,9 @@ import (
 	segment "github.com/blevesearch/scorch_segment_api/v2"
 )
 
-// buckets are what the messages of a chat are put into by their numbers, and
-// those of an app by their creation times, so that a search can read the newest
-// first. Each is a term, and the terms are in the order of hits.
+// buckets divide the messages of a chat by their numbers, and those of an app by
+// their creation times, so that a search can read the newest first. Each bucket is
+// a term, and the terms are in the order of hits.
 type buckets struct {
 	prefix string
 	bits   int // of the numbers or milliseconds that are in one bucket
@@ -32,7 +32,7 @@ func bucketsOf(parent chat.Parent) buckets {
 	return buckets{prefix: prefix, bits: numberBits}
 }
 
-// key returns the bucket of a number or a time, less for what is newer.
+// key returns the bucket of a number or a time. Newer ones have lower keys.
 func (b buckets) key(n int64) uint64 { return uint64(math.MaxInt64 - (n >> b.bits)) }
 
 // term returns the term of a bucket.
@@ -50,8 +50,8 @@ func keyOf(term string) uint64 { return binary.BigEndian.Uint64([]byte(term[len(
 const none = math.MaxUint64
 
 // newestBuckets remembers the newest bucket of a chat or an app in a segment. A
-// segment never changes, and to find it in the dictionary would be a seventh of
-// a search.
+// segment never changes, and to find the bucket in the dictionary would take a
+// seventh of the time of a search.
 type newestBuckets struct {
 	mu   sync.Mutex
 	held map[newestKey]uint64
@@ -62,8 +62,8 @@ type newestKey struct {
 	prefix  string // of the buckets
 }
 
-// mostNewest bounds what is remembered, to some megabytes.
-const mostNewest = 1 << 16
+// maxNewest bounds what is remembered to some megabytes.
+const maxNewest = 1 << 16
 
 func newNewestBuckets() *newestBuckets { return &newestBuckets{held: make(map[newestKey]uint64)} }
 
@@ -86,8 +86,8 @@ func (n *newestBuckets) of(s *segmentReader, all buckets) (uint64, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.held) == mostNewest {
-		clear(n.held) // most are of segments that are gone
+	if len(n.held) == maxNewest {
+		clear(n.held) // most of them are of segments that do not exist any more
 	}
 	n.held[key] = newest.next
 	return newest.next, nil

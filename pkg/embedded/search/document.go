@@ -10,7 +10,8 @@ import (
 	index "github.com/blevesearch/bleve_index_api"
 )
 
-// The fields of a document. The first is the document's name, as scorch wants it.
+// The fields of a document. Scorch requires the name of the first one, which is
+// the document's name.
 const (
 	nameField    = "_id"
 	wordsField   = "words"
@@ -21,18 +22,18 @@ const (
 	messageField = "message" // stored only
 )
 
-// prefixOf returns what stands in front of the other terms of an app or a chat:
-// a hash, because a token of 36 characters would make each term several times
-// as long. Two may have the same, so what is found by such terms is always met
-// with what has the scope.
+// prefixOf returns the prefix of the other terms of an app or a chat. It is a
+// hash, because a token of 36 characters would make each term several times as
+// long. Two scopes can have the same hash, so results by such terms are always
+// intersected with those by the scope.
 func prefixOf(scope string) string {
 	hash := fnv.New64a()
 	hash.Write([]byte(scope)) // never fails
 	return string(hash.Sum(nil))
 }
 
-// document is what scorch indexes. It stands in for bleve's document, which has
-// more than is needed here and allocates for it.
+// document implements index.Document for scorch. Bleve's own document has more
+// than is needed here, and allocates for it.
 type document struct {
 	name   string
 	fields []index.Field
@@ -57,12 +58,12 @@ func (d *document) AddIDField() {
 func (d *document) VisitComposite(index.CompositeFieldVisitor) {}
 func (d *document) HasComposite() bool                         { return false }
 func (d *document) Indexed() bool                              { return true }
-func (d *document) StoredFieldsBytes() uint64                  { return 0 } // it is for statistics
+func (d *document) StoredFieldsBytes() uint64                  { return 0 } // used only for statistics
 func (d *document) NumPlainTextBytes() uint64                  { return 0 }
 func (d *document) Size() int                                  { return 0 }
 
-// newDocument returns a message's document; a deleted message's can be found by
-// its number and by nothing else.
+// newDocument returns a message's document. That of a deleted message can only be
+// found by its number.
 func newDocument(m chat.Message) (*document, error) {
 	stored, err := encodeStored(m)
 	if err != nil {
@@ -90,9 +91,9 @@ func newDocument(m chat.Message) (*document, error) {
 	return d, nil
 }
 
-// pairs returns each two neighbours of a script without spaces. There a word is
-// one character, and a search for the characters alone would have to look at
-// nearly every message to find those where they stand side by side.
+// pairs returns all pairs of neighbours of a script without spaces. There a word
+// is one character, and a search for single characters would have to read nearly
+// every message to find those in which they are neighbours.
 func pairs(words []string) []string {
 	var found []string
 	for i := 1; i < len(words); i++ {
@@ -105,21 +106,21 @@ func pairs(words []string) []string {
 
 func pair(first, second string) string { return first + " " + second }
 
-// field is a field of ready-made terms, or one that is stored, or both. It stands
-// in for bleve's text field and analyzer, which would allocate each term several
-// times.
+// field implements index.Field with terms, a stored value, or both. Bleve's own
+// text field and analyzer would allocate each term several times.
 type field struct {
 	name    string
 	terms   index.TokenFrequencies
-	value   []byte // that is stored
+	value   []byte // stored
 	options index.FieldIndexingOptions
 }
 
 var _ index.Field = (*field)(nil)
 
 func newTerms(name, prefix string, texts ...string) *field {
-	f := &field{name: name, terms: make(index.TokenFrequencies, len(texts)), options: index.IndexField | index.SkipFreqNorm}
-	once := &index.TokenFreq{} // of all terms: how often a text has one is of no interest
+	f := &field{name: name, options: index.IndexField | index.SkipFreqNorm}
+	f.terms = make(index.TokenFrequencies, len(texts))
+	once := &index.TokenFreq{} // shared by all terms, because frequencies are not used
 	for _, text := range texts {
 		f.terms[prefix+text] = once
 	}

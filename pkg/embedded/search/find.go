@@ -11,8 +11,8 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 )
 
-// Search implements chat.Index. It sees the index at one moment, whatever
-// Apply does meanwhile.
+// Search implements chat.Index. It reads a snapshot of the index, so a concurrent
+// Apply does not change what it finds.
 func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResult, error) {
 	x.open.RLock()
 	defer x.open.RUnlock()
@@ -31,12 +31,13 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResu
 	}
 	found, err := f.page(ctx)
 	if err != nil {
-		return chat.SearchResult{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, len(search.Query.Terms), err)
+		terms := len(search.Query.Terms)
+		return chat.SearchResult{}, fmt.Errorf("%w: search %d terms: %w", chat.ErrUnavailable, terms, err)
 	}
 	return found, nil
 }
 
-// finder answers one search from one snapshot of the index.
+// finder finds the hits of one search in one snapshot of the index.
 type finder struct {
 	reader  snapshot
 	search  chat.Search
@@ -75,7 +76,7 @@ func (f *finder) page(ctx context.Context) (found chat.SearchResult, err error) 
 	return found, nil
 }
 
-// find returns the hits of the page and, where there are more, one of those.
+// find returns the hits of the page, and one more if there are more.
 func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 	for _, s := range f.reader.Segments() {
 		p, err := f.newPart(newSegmentReader(s))
@@ -86,34 +87,34 @@ func (f *finder) find(ctx context.Context) (hits []chat.Hit, err error) {
 			f.parts = append(f.parts, p)
 		}
 	}
-	most := f.search.Limit + 1
+	limit := f.search.Limit + 1
 	for _, rank := range chat.Ranks() {
-		found, err := f.findRank(ctx, rank, most-len(hits))
+		found, err := f.findRank(ctx, rank, limit-len(hits))
 		if errors.Is(err, errMisses) {
 			f.costs.check, f.costs.few = lookUpAll, 0
-			found, err = f.findRank(ctx, rank, most-len(hits))
+			found, err = f.findRank(ctx, rank, limit-len(hits))
 		}
 		if err != nil {
 			return nil, err
 		}
-		if hits = append(hits, found...); len(hits) == most {
+		if hits = append(hits, found...); len(hits) == limit {
 			break
 		}
 	}
 	return hits, nil
 }
 
-// findRank returns up to most hits of a rank, in their order. It returns
-// errMisses where it checks very many messages in vain.
-func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat.Hit, error) {
+// findRank returns up to limit hits of a rank, in order. It returns errMisses if
+// very many messages that it checks do not match.
+func (f *finder) findRank(ctx context.Context, rank chat.Rank, limit int) ([]chat.Hit, error) {
 	last := f.search.Last
 	switch {
 	case last.Rank != 0 && last.Rank < rank:
-		return nil, nil // all of them are on pages before
+		return nil, nil // all of them are on earlier pages
 	case last.Rank != rank:
 		last = f.start(rank)
 	}
-	hits, missed := make([]chat.Hit, 0, most), 0
+	hits, missed := make([]chat.Hit, 0, limit), 0
 	for c, err := range f.newest(ctx, rank, last) {
 		if err != nil {
 			return nil, err
@@ -130,16 +131,17 @@ func (f *finder) findRank(ctx context.Context, rank chat.Rank, most int) ([]chat
 		if missed > f.costs.misses {
 			return nil, errMisses
 		}
-		if len(hits) == most {
+		if len(hits) == limit {
 			break
 		}
 	}
 	return hits, nil
 }
 
+// errMisses is returned by findRank if it is better to look up all words.
 var errMisses = errors.New("too few of the messages that were checked match")
 
-// check reads a candidate for a rank and finds out how well it matches.
+// check reads a candidate for a rank and returns it with its real rank.
 func (f *finder) check(ctx context.Context, c candidate, rank chat.Rank) (h chat.Hit, err error) {
 	if err := ctx.Err(); err != nil {
 		return h, err

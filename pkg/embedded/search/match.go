@@ -12,53 +12,50 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
-// part is one segment on the way through a search, from the best rank to the
-// worst.
+// part is the state of one segment in a search, which goes from the best rank to
+// the worst.
 type part struct {
 	*segmentReader
-	newest  uint64          // bucket that has the newest message of what is searched, or one before that
-	left    *roaring.Bitmap // live messages of what is searched that are not known to match better
-	rank    chat.Rank       // that was looked for last
-	found   *roaring.Bitmap // with it
+	newest  uint64          // bucket of the newest message in scope, or one before that
+	left    *roaring.Bitmap // live messages in scope that are not known to match better
+	rank    chat.Rank       // that was matched last
+	found   *roaring.Bitmap // with this rank
 	guessed bool            // some words were not looked up, so some messages of better ranks are left
 }
 
-// costs say which of two ways a search takes, by what they were measured to
-// cost.
+// costs are measured costs, by which a search decides between two ways.
 type costs struct {
-	check int // look-ups of a word that cost as much as to read and check one message
-	few   int // messages of a segment that are checked at once, which costs no more than to go over its words
+	check int // look-ups of words that cost as much as reading and checking one message
+	few   int // messages of a segment that are checked directly, because its words cost more
 
-	misses int // messages that are checked in vain before all words are looked up after all
+	misses int // messages without a match that are checked before all words are looked up
 
-	// The places of all matches of a segment are read where their square is no
-	// more than this for each of its messages: one costs 0.1 µs, a bucket 2 µs,
-	// and a page needs some 50 matches. A bucket of a chat has 512 messages; one
-	// of an app may have as few as one.
+	// The places of all matches of a segment are read together if the square of
+	// their number is at most this, for each of its messages: a place costs 0.1 µs,
+	// a bucket 2 µs, and a page needs about 50 matches. A bucket of a chat has 512
+	// messages; one of an app has at least one.
 	ofChat, ofApp uint64
-	// newest is how many messages of a segment are looked at without finding out
-	// first how new they are.
+	// newest is the number of messages in scope up to which a segment is read
+	// without finding its newest bucket first.
 	newest uint64
 }
 
 var measuredCosts = costs{check: 2, few: 8, misses: 10_000, ofChat: 1, ofApp: 512, newest: 512}
 
-// lookUpAll is the cost of a check with which nothing is checked that words can
-// tell.
+// lookUpAll is a cost of a check at which all words are looked up instead.
 const lookUpAll = math.MaxInt32
 
-// newPart returns the live messages of what is searched in a segment, and how
-// new they are.
+// newPart returns the live messages in scope of a segment, and its newest bucket.
 func (f *finder) newPart(s *segmentReader) (p part, err error) {
 	p.segmentReader = s
 	if p.left, err = f.live(s); err != nil || p.left.GetCardinality() <= f.costs.newest {
-		return p, err // they are looked at before any that are newer, which costs less than to find out
+		return p, err // they are read first, which costs less than finding the newest bucket
 	}
 	p.newest, err = f.newestBuckets.of(s, f.buckets)
 	return p, err
 }
 
-// live returns the live messages of what is searched in a segment.
+// live returns the live messages in scope of a segment.
 func (f *finder) live(s *segmentReader) (*roaring.Bitmap, error) {
 	live, err := s.having(scopeField, []byte(f.search.Within.String()))
 	if err == nil && f.search.Sender != "" && !live.IsEmpty() {
@@ -73,19 +70,19 @@ func (f *finder) live(s *segmentReader) (*roaring.Bitmap, error) {
 	return live, err
 }
 
-// manyFor reports whether to read the places of so many matches of a segment
-// costs more than to go over its buckets until a page is full.
+// manyFor reports whether reading the places of so many matches of a segment costs
+// more than reading its buckets until a page is full.
 func (f *finder) manyFor(s *segmentReader, matches uint64) bool {
-	most := f.costs.ofChat
+	limit := f.costs.ofChat
 	if f.search.Within.IsApp() {
-		most = f.costs.ofApp
+		limit = f.costs.ofApp
 	}
-	return matches*matches > most*uint64(s.FullSize())
+	return matches*matches > limit*uint64(s.FullSize())
 }
 
 // matching returns the messages of a part that may match with this rank: those
-// that do, and some more where the words do not tell. Those of better ranks are
-// looked for before, so it may not be called with a better rank than before.
+// that do, and others if words alone do not decide. Better ranks are matched
+// first, so it must not be called with a better rank than before.
 func (f *finder) matching(ctx context.Context, p *part, rank chat.Rank) (found *roaring.Bitmap, err error) {
 	for _, r := range chat.Ranks() {
 		known := p.found != nil && r >= p.rank
@@ -99,7 +96,7 @@ func (f *finder) matching(ctx context.Context, p *part, rank chat.Rank) (found *
 	return p.found, nil
 }
 
-// match looks for the messages of a part that may match with this rank.
+// match finds the messages of a part that may match with this rank.
 func (f *finder) match(ctx context.Context, p *part, rank chat.Rank) error {
 	if p.rank > rank && f.exact() && !p.guessed {
 		p.left = roaring.AndNot(p.left, p.found)
@@ -118,9 +115,11 @@ func (f *finder) match(ctx context.Context, p *part, rank chat.Rank) error {
 	return nil
 }
 
-// matchingTerm returns those of the messages in which a term may match with
-// this rank or a better one.
-func (f *finder) matchingTerm(ctx context.Context, p *part, in *roaring.Bitmap, t chat.Term, rank chat.Rank) (*roaring.Bitmap, error) {
+// matchingTerm returns the messages in which a term may match with this rank or a
+// better one.
+func (f *finder) matchingTerm(
+	ctx context.Context, p *part, in *roaring.Bitmap, t chat.Term, rank chat.Rank,
+) (*roaring.Bitmap, error) {
 	words, last := t.Words, len(t.Words)-1
 	if t.Phrase || rank == chat.Whole {
 		return f.inOrder(p, in, words)
@@ -146,8 +145,8 @@ func (f *finder) matchingTerm(ctx context.Context, p *part, in *roaring.Bitmap, 
 	return f.beginning(ctx, p, in, words[last])
 }
 
-// inOrder returns the messages that have all of the words, and those of a script
-// without spaces one after the other.
+// inOrder returns the messages that have all of the words. Words of a script
+// without spaces must be neighbours in the same order.
 func (f *finder) inOrder(p *part, in *roaring.Bitmap, words []string) (*roaring.Bitmap, error) {
 	paired := false // with the word before
 	for i, w := range words {
@@ -168,23 +167,26 @@ func (f *finder) inOrder(p *part, in *roaring.Bitmap, words []string) (*roaring.
 	return in, nil
 }
 
-// beginning returns the messages that have a word that begins with a text.
-func (f *finder) beginning(ctx context.Context, p *part, in *roaring.Bitmap, text string) (*roaring.Bitmap, error) {
-	known := func(word []byte) bool { return len(word) == len(text) }
-	return f.ofVocabulary(ctx, p, in, func(v *vocabulary) iter.Seq[int] { return v.beginning(text) }, known)
+// beginning returns the messages that have a word that begins with prefix.
+func (f *finder) beginning(ctx context.Context, p *part, in *roaring.Bitmap, prefix string) (*roaring.Bitmap, error) {
+	known := func(word []byte) bool { return len(word) == len(prefix) }
+	return f.ofVocabulary(ctx, p, in, func(v *vocabulary) iter.Seq[int] { return v.beginning(prefix) }, known)
 }
 
-// containing returns the messages that have a word that contains a text or,
-// where that ends with a space, ends with it.
-func (f *finder) containing(ctx context.Context, p *part, in *roaring.Bitmap, text string) (*roaring.Bitmap, error) {
-	known := func(word []byte) bool { return bytes.HasPrefix(word, []byte(text)) }
-	return f.ofVocabulary(ctx, p, in, func(v *vocabulary) iter.Seq[int] { return v.containing(text) }, known)
+// containing returns the messages that have a word that contains sought or, if it
+// ends with a space, ends with it.
+func (f *finder) containing(ctx context.Context, p *part, in *roaring.Bitmap, sought string) (*roaring.Bitmap, error) {
+	known := func(word []byte) bool { return bytes.HasPrefix(word, []byte(sought)) }
+	return f.ofVocabulary(ctx, p, in, func(v *vocabulary) iter.Seq[int] { return v.containing(sought) }, known)
 }
 
-// ofVocabulary returns those of the messages that have any of the words of the
-// app; or all messages, where to check them costs less than to look up the
-// words. It leaves out known words where nothing that has them is left.
-func (f *finder) ofVocabulary(ctx context.Context, p *part, in *roaring.Bitmap, of func(*vocabulary) iter.Seq[int], known func(word []byte) bool) (*roaring.Bitmap, error) {
+// ofVocabulary returns the messages that have any of these words of the app, or
+// all messages if checking them costs less than looking up the words. It leaves
+// out known words if the messages that have them were found with a better rank.
+func (f *finder) ofVocabulary(
+	ctx context.Context, p *part, in *roaring.Bitmap,
+	of func(*vocabulary) iter.Seq[int], known func(word []byte) bool,
+) (*roaring.Bitmap, error) {
 	messages := int(in.GetCardinality())
 	if messages == 0 {
 		return in, nil
@@ -198,7 +200,7 @@ func (f *finder) ofVocabulary(ctx context.Context, p *part, in *roaring.Bitmap, 
 		return nil, err
 	}
 	var words []int
-	having := 0 // messages, at most
+	having := 0 // messages; one that has two of the words counts twice
 	without := f.exact() && !p.guessed && len(f.search.Query.Terms) == 1
 	for i := range of(all) {
 		if without && known(all.word(i)) {
@@ -234,14 +236,14 @@ func (f *finder) havingAny(ctx context.Context, p *part, all *vocabulary, words 
 	return roaring.FastOr(found...), nil
 }
 
-// exact reports whether what a rank needs is also enough for it, so that no
-// message is looked for again in the ranks below. It is not for a term of
-// several words, of which one may match here and one there.
+// exact reports whether the words alone decide about a rank, so that no message is
+// read again for lower ranks. They do not for a term of several words, which may
+// match in different places.
 func (f *finder) exact() bool {
 	return !slices.ContainsFunc(f.search.Query.Terms, func(t chat.Term) bool { return len(t.Words) > 1 && !t.Phrase })
 }
 
-// certain reports whether all that is found in a part matches.
+// certain reports whether all messages that were found in a part match.
 func (f *finder) certain(p *part) bool {
 	return !p.guessed && !slices.ContainsFunc(f.search.Query.Terms, func(t chat.Term) bool { return len(t.Words) > 1 })
 }

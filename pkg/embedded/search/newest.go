@@ -12,10 +12,10 @@ import (
 	segment "github.com/blevesearch/scorch_segment_api/v2"
 )
 
-// filter is what a search lets through by the place of a message.
+// filter selects messages by their places.
 type filter struct {
-	from, to      int64 // milliseconds since 1970; to is not in it
-	after, before int64 // numbers; neither is in it
+	from, to      int64 // milliseconds since 1970, without to
+	after, before int64 // numbers, without both
 }
 
 func newFilter(s chat.Search) filter {
@@ -32,7 +32,7 @@ func newFilter(s chat.Search) filter {
 	return f
 }
 
-func (f filter) lets(p place) bool {
+func (f filter) selects(p place) bool {
 	return f.from <= p.created && p.created < f.to && f.after < p.number && p.number < f.before
 }
 
@@ -45,17 +45,17 @@ type candidate struct {
 	document uint32
 }
 
-// candidates is a heap with the first of them on top: mostly few are wanted of
-// many.
+// candidates is a heap with the first candidate on top: usually few of many are
+// read.
 type candidates []candidate
 
 func (c candidates) Len() int           { return len(c) }
 func (c candidates) Less(i, j int) bool { return c[i].position.Compare(c[j].position) < 0 }
 func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
 func (c *candidates) Push(x any)        { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // it was yielded
+func (c *candidates) Pop() any          { *c = (*c)[:len(*c)-1]; return nil } // which was yielded before
 
-// heapify makes a heap of candidates whose first n are one.
+// heapify makes a heap of candidates of which the first n are a heap.
 func (c candidates) heapify(n int) {
 	if len(c) > 2*n {
 		heap.Init(&c)
@@ -67,16 +67,16 @@ func (c candidates) heapify(n int) {
 	}
 }
 
-// source is where the candidates of a part come from. Nothing is looked up in
-// it before the search has come to the part's newest messages.
+// source yields the candidates of a part. Nothing is looked up in the part before
+// the search reaches its newest messages.
 type source struct {
 	part    int
-	next    uint64                     // bucket that holds its next candidates, or one before that
-	set     *roaring.Bitmap            // that matches, once it was looked up
-	buckets segment.DictionaryIterator // where the set has very many
+	next    uint64                     // bucket of its next candidates, or one before that
+	set     *roaring.Bitmap            // of matches, nil before they are looked up
+	buckets segment.DictionaryIterator // if the set is large
 }
 
-// newest yields what matches with a rank and comes after last, in the order of
+// newest yields the candidates for a rank that come after last, in the order of
 // hits.
 func (f *finder) newest(ctx context.Context, rank chat.Rank, last chat.Position) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
@@ -127,9 +127,11 @@ func soonest(sources []source) uint64 {
 	return bucket
 }
 
-// advance appends the candidates of a source's next bucket or, where it has
-// few, all of them.
-func (f *finder) advance(ctx context.Context, s *source, rank chat.Rank, last chat.Position, found candidates) (candidates, error) {
+// advance appends the candidates of a source's next bucket, or all of them if
+// there are few.
+func (f *finder) advance(
+	ctx context.Context, s *source, rank chat.Rank, last chat.Position, found candidates,
+) (candidates, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func (f *finder) advance(ctx context.Context, s *source, rank chat.Rank, last ch
 	return found, err
 }
 
-// step goes on to the next bucket of the part.
+// step moves to the next bucket of the part.
 func (s *source) step() error {
 	entry, err := s.buckets.Next()
 	if err != nil {
@@ -172,9 +174,11 @@ func (s *source) step() error {
 	return nil
 }
 
-// read appends the documents of a part that the filter lets through and that
-// come after last.
-func (f *finder) read(ctx context.Context, found candidates, in int, set *roaring.Bitmap, last chat.Position) (candidates, error) {
+// read appends the documents of a set that the filter selects and that come after
+// last.
+func (f *finder) read(
+	ctx context.Context, found candidates, in int, set *roaring.Bitmap, last chat.Position,
+) (candidates, error) {
 	documents := set.Iterator()
 	for n := 1; documents.HasNext(); n++ {
 		document := documents.Next()
@@ -182,8 +186,9 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 		if err != nil {
 			return nil, err
 		}
-		if p := f.position(at, last.Rank); f.filter.lets(at) && last.Compare(p) < 0 {
-			found = append(found, candidate{bucket: f.buckets.key(f.order(at)), position: p, at: at, part: in, document: document})
+		if p := f.position(at, last.Rank); f.filter.selects(at) && last.Compare(p) < 0 {
+			bucket := f.buckets.key(f.order(at))
+			found = append(found, candidate{bucket: bucket, position: p, at: at, part: in, document: document})
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -192,8 +197,7 @@ func (f *finder) read(ctx context.Context, found candidates, in int, set *roarin
 	return found, nil
 }
 
-// high is the highest number or time that can come after last, and low the
-// lowest that the filter lets through.
+// high returns the highest number or time that can come after last.
 func (f *finder) high(last chat.Position) int64 {
 	if f.search.Within.IsApp() {
 		return min(f.filter.to-1, last.Created)
@@ -201,6 +205,7 @@ func (f *finder) high(last chat.Position) int64 {
 	return min(f.filter.before-1, last.Number)
 }
 
+// low returns the lowest number or time that the filter selects.
 func (f *finder) low() int64 {
 	if f.search.Within.IsApp() {
 		return f.filter.from
@@ -208,7 +213,7 @@ func (f *finder) low() int64 {
 	return f.filter.after + 1
 }
 
-// order is what buckets are made by.
+// order returns the number or time by which a message is in a bucket.
 func (f *finder) order(at place) int64 {
 	if f.search.Within.IsApp() {
 		return at.created

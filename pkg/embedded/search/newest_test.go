@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestNewestFirst: what pages find, and in what order, does not depend on where
+// TestNewestFirst: what pages find, and in what order, does not depend on the place where
 // numbers and times stand in their buckets, nor on how a search goes. Numbers
 // and times lie at the borders of buckets, and some messages are edited or
 // deleted, in another segment than they were created.

@@ -19,7 +19,7 @@ func TestPauseWhileTheDiskFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(dir, dir+".away"); err != nil { // no file can be made there
+	if err := os.Rename(dir, dir+".away"); err != nil { // no file can be created there
 		t.Fatal(err)
 	}
 	m := chat.Message{AppToken: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ChatNumber: 1, Number: 1, Body: "hello", Version: 1, CreatedAt: time.Now(), UpdatedAt: time.Now()}
@@ -32,8 +32,8 @@ func TestPauseWhileTheDiskFails(t *testing.T) {
 		}
 		cancel()
 	}
-	if n, most := tries(), uint64(time.Since(begun)/persistPause)+1; n > most {
-		t.Errorf("%d tries, want at most %d", n, most)
+	if n, limit := tries(), uint64(time.Since(begun)/persistPause)+1; n > limit {
+		t.Errorf("%d tries, want at most %d", n, limit)
 	}
 	if err := os.Rename(dir+".away", dir); err != nil {
 		t.Fatal(err)

@@ -13,13 +13,13 @@ import (
 	segment "github.com/blevesearch/scorch_segment_api/v2"
 )
 
-// checkEvery is after how many steps of a loop a search looks whether it is
-// still wanted.
+// checkEvery is the number of steps of a loop after which a search checks whether
+// its context has ended.
 const checkEvery = 1024
 
-// segmentReader reads one segment of a snapshot for one search. What it returns
-// may lie in the segment's file: it is valid while the snapshot is open, and is
-// not to be changed.
+// segmentReader reads one segment of a snapshot for one search. What it returns may
+// be memory of the segment's file: it is valid while the snapshot is open and must
+// not be changed.
 type segmentReader struct {
 	*scorch.SegmentSnapshot
 	fields map[string]segment.TermDictionary
@@ -41,7 +41,7 @@ func (s *segmentReader) terms(field string) (segment.TermDictionary, error) {
 	return d, err
 }
 
-// having returns the documents that have a term, deleted ones among them.
+// having returns the documents that have a term, also deleted ones.
 func (s *segmentReader) having(field string, term []byte) (*roaring.Bitmap, error) {
 	terms, err := s.terms(field)
 	if err != nil {
@@ -75,7 +75,8 @@ func (s *segmentReader) place(document uint32) (place, error) {
 
 // message reads the message of an app in a document, whose place is known.
 func (s *segmentReader) message(document uint32, at place, app string) (chat.Message, error) {
-	m := chat.Message{AppToken: app, ChatNumber: at.chat, Number: at.number, CreatedAt: time.UnixMilli(at.created).UTC()}
+	m := chat.Message{AppToken: app, ChatNumber: at.chat, Number: at.number}
+	m.CreatedAt = time.UnixMilli(at.created).UTC()
 	decodeErr := errCutOff
 	err := s.VisitDocument(uint64(document), func(field string, _ byte, value []byte, _ []uint64) bool {
 		if field == messageField {
@@ -89,7 +90,7 @@ func (s *segmentReader) message(document uint32, at place, app string) (chat.Mes
 	return m, nil
 }
 
-// snapshot is what scorch's readers are.
+// snapshot is the type of scorch's readers.
 type snapshot interface {
 	index.IndexReader
 	Segments() []*scorch.SegmentSnapshot

@@ -10,28 +10,28 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// encodeStored returns what the index keeps of a message besides its place: the
-// version, how long after its creation it was changed, the sender and the
+// encodeStored returns what the index stores of a message besides its place: the
+// version, the time from its creation to its last change, the sender and the
 // metadata with their lengths, and the body.
-func encodeStored(m chat.Message) (text []byte, err error) {
+func encodeStored(m chat.Message) (data []byte, err error) {
 	var metadata []byte
 	if len(m.Metadata) > 0 {
 		if metadata, err = json.Marshal(m.Metadata); err != nil {
 			return nil, err
 		}
 	}
-	text = make([]byte, 0, 4*binary.MaxVarintLen64+len(m.Sender)+len(metadata)+len(m.Body))
-	text = binary.AppendVarint(text, m.Version)
-	text = binary.AppendVarint(text, m.UpdatedAt.UnixMilli()-m.CreatedAt.UnixMilli())
-	text = append(binary.AppendUvarint(text, uint64(len(m.Sender))), m.Sender...)
-	text = append(binary.AppendUvarint(text, uint64(len(metadata))), metadata...)
-	return append(text, m.Body...), nil
+	data = make([]byte, 0, 4*binary.MaxVarintLen64+len(m.Sender)+len(metadata)+len(m.Body))
+	data = binary.AppendVarint(data, m.Version)
+	data = binary.AppendVarint(data, m.UpdatedAt.UnixMilli()-m.CreatedAt.UnixMilli())
+	data = append(binary.AppendUvarint(data, uint64(len(m.Sender))), m.Sender...)
+	data = append(binary.AppendUvarint(data, uint64(len(metadata))), metadata...)
+	return append(data, m.Body...), nil
 }
 
-// decodeStored sets what encodeStored kept of a message, whose place is known.
-func decodeStored(text []byte, m *chat.Message) error {
-	s := stored{rest: text}
-	version, changed, sender, metadata := s.number(), s.number(), s.text(), s.text()
+// decodeStored sets the fields of a message that encodeStored stored.
+func decodeStored(data []byte, m *chat.Message) error {
+	s := stored{rest: data}
+	version, changed, sender, metadata := s.number(), s.number(), s.field(), s.field()
 	if s.err != nil {
 		return s.err
 	}
@@ -43,20 +43,20 @@ func decodeStored(text []byte, m *chat.Message) error {
 	return json.Unmarshal(metadata, &m.Metadata)
 }
 
-// decodeVersion returns the version of a message that encodeStored kept.
-func decodeVersion(text []byte) (int64, error) {
-	s := stored{rest: text}
+// decodeVersion returns the version of a message that encodeStored stored.
+func decodeVersion(data []byte) (int64, error) {
+	s := stored{rest: data}
 	version := s.number()
 	return version, s.err
 }
 
-// stored is what encodeStored wrote, on its way to be read.
+// stored reads what encodeStored returned.
 type stored struct {
 	rest []byte
-	err  error // errCutOff from where it is cut off
+	err  error // errCutOff once it is incomplete
 }
 
-var errCutOff = errors.New("the message is cut off")
+var errCutOff = errors.New("the stored message is incomplete")
 
 func (s *stored) number() int64 {
 	n, length := binary.Varint(s.rest)
@@ -68,15 +68,15 @@ func (s *stored) number() int64 {
 	return n
 }
 
-func (s *stored) text() []byte {
+func (s *stored) field() []byte {
 	n, length := binary.Uvarint(s.rest)
 	if length <= 0 || n > uint64(len(s.rest)-length) {
 		s.cutOff()
 		return nil
 	}
-	text := s.rest[length:][:n]
+	value := s.rest[length:][:n]
 	s.rest = s.rest[length:][n:]
-	return text
+	return value
 }
 
 func (s *stored) cutOff() { s.rest, s.err = nil, errCutOff }

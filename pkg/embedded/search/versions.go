@@ -11,7 +11,7 @@ import (
 
 var _ chat.VersionIndex = (*Index)(nil)
 
-// Versions implements chat.VersionIndex with the buckets of the numbers.
+// Versions implements chat.VersionIndex. It reads the buckets of the numbers.
 func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]chat.Indexed, error) {
 	x.open.RLock()
 	defer x.open.RUnlock()
@@ -43,7 +43,7 @@ func (x *Index) versions(ctx context.Context, id chat.ChatID, first, last int64)
 	return held, nil
 }
 
-// versions adds to held what a segment has of messages of a chat.
+// versions adds the messages of a chat in a segment to held.
 func (s *segmentReader) versions(id chat.ChatID, first, last int64, held map[int64]chat.Indexed) error {
 	live, err := s.having(scopeField, []byte(id.String()))
 	if err != nil {

@@ -11,28 +11,28 @@ import (
 	"sync"
 )
 
-// vocabulary is the words of an app in one segment, in byte order. It is there
-// to find the words that begin with a text or contain it: a walk over the
-// segment's dictionary takes a thousand times as long.
+// vocabulary is the words of an app in one segment, in byte order. It finds the
+// words that begin with something or contain it. A walk over the segment's
+// dictionary takes a thousand times as long.
 type vocabulary struct {
-	text      []byte   // the words, with a space before and after each
-	starts    []uint32 // where each word begins in text
+	data      []byte   // the words, with a space before and after each
+	starts    []uint32 // where each word begins in data
 	documents []uint32 // how many documents of the segment have it
 	suffixes  *suffixarray.Index
 }
 
-// word returns the word at a place of the order.
+// word returns a word by its index.
 func (v *vocabulary) word(i int) []byte {
-	end := len(v.text)
+	end := len(v.data)
 	if i+1 < len(v.starts) {
 		end = int(v.starts[i+1])
 	}
-	return v.text[v.starts[i] : end-1]
+	return v.data[v.starts[i] : end-1]
 }
 
-// beginning yields the places of the words that begin with a text.
-func (v *vocabulary) beginning(text string) iter.Seq[int] {
-	sought := []byte(text)
+// beginning yields the indexes of the words that begin with prefix.
+func (v *vocabulary) beginning(prefix string) iter.Seq[int] {
+	sought := []byte(prefix)
 	first := sort.Search(len(v.starts), func(i int) bool { return bytes.Compare(v.word(i), sought) >= 0 })
 	return func(yield func(int) bool) {
 		for i := first; i < len(v.starts) && bytes.HasPrefix(v.word(i), sought) && yield(i); i++ {
@@ -40,11 +40,11 @@ func (v *vocabulary) beginning(text string) iter.Seq[int] {
 	}
 }
 
-// containing yields the places of the words that contain a text or, where that
-// ends with a space, end with it. A word that contains it twice comes twice.
-func (v *vocabulary) containing(text string) iter.Seq[int] {
+// containing yields the indexes of the words that contain sought or, if it ends
+// with a space, end with it. A word that contains it twice is yielded twice.
+func (v *vocabulary) containing(sought string) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for _, at := range v.suffixes.Lookup([]byte(text), -1) {
+		for _, at := range v.suffixes.Lookup([]byte(sought), -1) {
 			i := sort.Search(len(v.starts), func(i int) bool { return int(v.starts[i]) > at }) - 1
 			if !yield(i) {
 				return
@@ -54,7 +54,7 @@ func (v *vocabulary) containing(text string) iter.Seq[int] {
 }
 
 // size returns how many bytes of memory the vocabulary takes.
-func (v *vocabulary) size() int { return 5*cap(v.text) + 4*cap(v.starts) + 4*cap(v.documents) }
+func (v *vocabulary) size() int { return 5*cap(v.data) + 4*cap(v.starts) + 4*cap(v.documents) }
 
 // readVocabulary reads the words with a prefix from a segment's dictionary.
 func readVocabulary(ctx context.Context, s *segmentReader, prefix string) (*vocabulary, error) {
@@ -62,7 +62,7 @@ func readVocabulary(ctx context.Context, s *segmentReader, prefix string) (*voca
 	if err != nil {
 		return nil, err
 	}
-	v := &vocabulary{text: []byte(" ")}
+	v := &vocabulary{data: []byte(" ")}
 	entries := terms.AutomatonIterator(nil, []byte(prefix), after(prefix))
 	for n := 1; ; n++ {
 		entry, err := entries.Next()
@@ -70,20 +70,20 @@ func readVocabulary(ctx context.Context, s *segmentReader, prefix string) (*voca
 			return nil, err
 		}
 		if entry == nil {
-			v.suffixes = suffixarray.New(v.text)
+			v.suffixes = suffixarray.New(v.data)
 			return v, nil
 		}
-		v.starts = append(v.starts, uint32(len(v.text)))
+		v.starts = append(v.starts, uint32(len(v.data)))
 		v.documents = append(v.documents, uint32(min(entry.Count, math.MaxUint32)))
-		v.text = append(append(v.text, entry.Term[len(prefix):]...), ' ')
+		v.data = append(append(v.data, entry.Term[len(prefix):]...), ' ')
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// after returns the first key that is after all that begin with a prefix, or
-// nil where there is none.
+// after returns the first key after all keys that begin with prefix, or nil if
+// there is none.
 func after(prefix string) []byte {
 	key := []byte(prefix)
 	for i := len(key) - 1; i >= 0; i-- {
@@ -95,16 +95,16 @@ func after(prefix string) []byte {
 	return nil
 }
 
-// vocabularyBytes is how much memory the vocabularies of an index take
-// together, give or take the one that was used last.
+// vocabularyBytes bounds the memory of the vocabularies of an index, without the
+// one that was used last.
 const vocabularyBytes = 64 << 20
 
-// vocabularies keeps those that were used last. A segment never changes, so
-// they are right for as long as it is there.
+// vocabularies holds the vocabularies that were used last. A segment never changes,
+// so they are valid as long as it exists.
 type vocabularies struct {
 	mu    sync.Mutex
 	held  map[vocabularyKey]*list.Element // of *heldVocabulary
-	order *list.List                      // the last used first
+	order *list.List                      // last used first
 	bytes int
 }
 
@@ -113,8 +113,8 @@ type vocabularyKey struct {
 	prefix  string // of the app
 }
 
-// heldVocabulary is a vocabulary or the place of one. Who holds its lock reads
-// the words, and the others wait for them.
+// heldVocabulary is a vocabulary, or one that is being read: the goroutine that
+// holds its lock reads the words, and others wait.
 type heldVocabulary struct {
 	key   vocabularyKey
 	mu    sync.Mutex
@@ -127,7 +127,9 @@ func newVocabularies() *vocabularies {
 }
 
 // of returns the words of an app in a segment.
-func (v *vocabularies) of(ctx context.Context, s *segmentReader, prefix string, present func(segment uint64) bool) (*vocabulary, error) {
+func (v *vocabularies) of(
+	ctx context.Context, s *segmentReader, prefix string, present func(segment uint64) bool,
+) (*vocabulary, error) {
 	h := v.hold(vocabularyKey{s.Id(), prefix})
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,14 +157,13 @@ func (v *vocabularies) hold(key vocabularyKey) *heldVocabulary {
 	return e.Value.(*heldVocabulary)
 }
 
-// count adds what a vocabulary takes. It forgets those of segments that are
-// gone and, where the memory does not suffice, those that were not used for
-// longest.
+// count adds the size of a vocabulary. It drops those of segments that do not exist
+// any more and, above the limit, those that were not used for the longest time.
 func (v *vocabularies) count(h *heldVocabulary, bytes int, present func(segment uint64) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if e, ok := v.held[h.key]; !ok || e.Value != h {
-		return // forgotten meanwhile
+		return // dropped meanwhile
 	}
 	h.bytes, v.bytes = bytes, v.bytes+bytes
 	for e := v.order.Back(); e != nil; {

@@ -109,7 +109,7 @@ func readCursor(cursor string) (item, error) {
 	token, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || !chat.ValidToken(string(token)) {
 		return nil, &chat.InvalidError{Fields: []chat.FieldError{
-			{Field: "cursor", Message: "must be the one of the page before"},
+			{Field: "cursor", Message: "must be the one that the page before gave"},
 		}}
 	}
 	return appKey(string(token)), nil

@@ -15,10 +15,10 @@ import (
 
 var _ chat.Auditor = (*Store)(nil)
 
-// tallies is how often rows are counted where their count changes meanwhile.
+// tallies is how often rows are counted if their count changes meanwhile.
 const tallies = 8
 
-// errMoving: a count changed each time while its rows were counted.
+// errMoving is returned when a count changed each time its rows were counted.
 var errMoving = fmt.Errorf("%w: the count changed %d times while its rows were counted", chat.ErrUnavailable, tallies)
 
 // Counter implements chat.Auditor with one call.
@@ -30,9 +30,9 @@ func (s *Store) Counter(ctx context.Context, parent chat.Parent) (int64, bool, e
 	return value, found, nil
 }
 
-// RaiseCounter implements chat.Auditor with one call of one write unit. A
-// number that is taken at the same time is above or below the raise, as
-// DynamoDB orders the two.
+// RaiseCounter implements chat.Auditor with one call of one write unit. DynamoDB
+// orders it and an allocation at the same time, so that the number is above or
+// below the new value.
 func (s *Store) RaiseCounter(ctx context.Context, parent chat.Parent, value int64) error {
 	below := expression.AttributeNotExists(expression.Name("counter")).
 		Or(expression.Name("value").LessThan(expression.Value(value)))
@@ -61,43 +61,43 @@ func (s *Store) CountMessages(ctx context.Context, id chat.ChatID) (chat.Count, 
 	return tally, whyNoTally("count messages", err)
 }
 
-// RepairChatCount implements chat.Auditor with the calls of CountChats and,
-// where the count is wrong, a write of one write unit for each KB of the app's
-// row.
+// RepairChatCount implements chat.Auditor with the calls of CountChats and, if the
+// count is wrong, a write of one write unit for each KB of the app's row.
 func (s *Store) RepairChatCount(ctx context.Context, appToken string) (chat.Count, error) {
 	tally, err := s.repairCount(ctx, s.chatsOf(appToken))
 	return tally, whyNoTally("repair count of chats", err)
 }
 
-// RepairMessageCount implements chat.Auditor with the calls of CountMessages
-// and, where the count is wrong, a write of one write unit for each KB of the
-// chat's row.
+// RepairMessageCount implements chat.Auditor with the calls of CountMessages and,
+// if the count is wrong, a write of one write unit for each KB of the chat's row.
 func (s *Store) RepairMessageCount(ctx context.Context, id chat.ChatID) (chat.Count, error) {
 	tally, err := s.repairCount(ctx, s.messagesOf(id))
 	return tally, whyNoTally("repair count of messages", err)
 }
 
-func whyNoTally(tried string, err error) error {
+func whyNoTally(attempted string, err error) error {
 	if err == nil || errors.Is(err, chat.ErrAppNotFound) {
 		return err
 	}
-	return failure(tried, err)
+	return failure(attempted, err)
 }
 
-// counted is a count and where the rows are that it counts.
+// counted is a count and the rows that it counts.
 type counted struct {
 	table  string // of the row that holds the count
 	key    item
 	count  string // the attribute
 	rows   *dynamodb.QueryInput
-	absent error // what to say where the row is not there, nil where it counts as 0
+	absent error // returned if the row does not exist, nil if it then counts as 0
 	err    error // of building the query
 }
 
 func (s *Store) chatsOf(appToken string) counted {
 	rows, err := countQuery(s.tables.Chats, expression.Key("app_token").Equal(expression.Value(appToken)),
 		expression.AttributeExists(expression.Name("created_at")))
-	return counted{table: s.tables.Apps, key: appKey(appToken), count: "chat_count", rows: rows, absent: chat.ErrAppNotFound, err: err}
+	return counted{
+		table: s.tables.Apps, key: appKey(appToken), count: "chat_count", rows: rows, absent: chat.ErrAppNotFound, err: err,
+	}
 }
 
 func (s *Store) messagesOf(id chat.ChatID) counted {
@@ -106,7 +106,9 @@ func (s *Store) messagesOf(id chat.ChatID) counted {
 	return counted{table: s.tables.Chats, key: chatKey(id), count: "message_count", rows: rows, err: err}
 }
 
-func countQuery(table string, parent expression.KeyConditionBuilder, which expression.ConditionBuilder) (*dynamodb.QueryInput, error) {
+func countQuery(
+	table string, parent expression.KeyConditionBuilder, which expression.ConditionBuilder,
+) (*dynamodb.QueryInput, error) {
 	expr, err := expression.NewBuilder().WithKeyCondition(parent).WithFilter(which).Build()
 	if err != nil {
 		return nil, fmt.Errorf("build query: %w", err)
@@ -131,10 +133,10 @@ type kept struct {
 
 func (k kept) count() int64 { return k.ChatCount + k.MessageCount } // a row has one of the two
 
-// tally compares a count with what it counts, and returns how often the count
-// had changed. Rows and their count change in one transaction, and each such
-// transaction numbers the change: where that number is the same before and
-// after the rows were counted, no row came or went between, and the two are of
+// tally compares a count with its rows, and returns how often the count had
+// changed. Rows and their count change in one transaction, and each such
+// transaction numbers the change: if that number is the same before and after the
+// rows were counted, none was added or removed between, and count and rows are of
 // one instant.
 func (s *Store) tally(ctx context.Context, c counted) (t chat.Count, changes int64, err error) {
 	before, err := s.readCount(ctx, c)
@@ -158,8 +160,8 @@ func (s *Store) tally(ctx context.Context, c counted) (t chat.Count, changes int
 	return chat.Count{}, 0, errMoving
 }
 
-// repairCount sets a count that is wrong to what it counts, on the condition
-// that no row came or went since the tally. It returns the first tally.
+// repairCount sets a wrong count to the number of its rows, on the condition that
+// none was added or removed since the tally. It returns the first tally.
 func (s *Store) repairCount(ctx context.Context, c counted) (first chat.Count, err error) {
 	for try := range tallies {
 		tally, changes, err := s.tally(ctx, c)

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// openSideBySide is how many chats of one call are opened at the same time.
-const openSideBySide = 10
+// concurrentCounters is how many counters of one call are created concurrently.
+const concurrentCounters = 10
 
-// StoreChats implements chat.Store: it makes sure of the counters first, so
-// that no chat is seen to which nothing can be posted, then stores the rows
-// and their count in transactions of at most rowsAtOnce chats.
+// StoreChats implements chat.Store: it creates the counters first, so that
+// messages can be created in every chat that is stored, then stores the rows and
+// their count in transactions as storeCounted does.
 func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Chat) error {
 	chats = distinct(chats, func(c chat.Chat) int64 { return c.Number })
 	if len(chats) == 0 {
@@ -27,7 +27,7 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 	if err := s.checkApp(ctx, appToken); err != nil {
 		return fmt.Errorf("store chats: %w", err)
 	}
-	if err := s.openChats(ctx, appToken, chats); err != nil {
+	if err := s.createCounters(ctx, appToken, chats); err != nil {
 		return fmt.Errorf("store chats: %w", err)
 	}
 	rows := make([]types.TransactWriteItem, len(chats))
@@ -50,19 +50,19 @@ func (s *Store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 	return nil
 }
 
-func (s *Store) openChats(ctx context.Context, appToken string, chats []chat.Chat) error {
-	opening, ctx := errgroup.WithContext(ctx)
-	opening.SetLimit(openSideBySide)
+func (s *Store) createCounters(ctx context.Context, appToken string, chats []chat.Chat) error {
+	creating, ctx := errgroup.WithContext(ctx)
+	creating.SetLimit(concurrentCounters)
 	for _, c := range chats {
-		opening.Go(func() error {
+		creating.Go(func() error {
 			return s.CreateCounter(ctx, chat.ChatID{AppToken: appToken, Number: c.Number})
 		})
 	}
-	return opening.Wait()
+	return creating.Wait()
 }
 
-// completeChat returns the update that makes a stored chat of a row that is
-// not there, or that was made by the count of the chat's messages.
+// completeChat returns the update that stores a chat whose row does not exist, or
+// was created by the count of the chat's messages.
 func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error) {
 	update := expression.
 		Set(expression.Name("version"), expression.Value(c.Version)).
@@ -80,15 +80,16 @@ func (s *Store) completeChat(appToken string, c chat.Chat) (*types.Update, error
 	return newUpdate(s.tables.Chats, key, expression.NewBuilder().WithUpdate(update).WithCondition(condition))
 }
 
-// countChats returns the update of an app's count of chats; it is refused
-// where the app is not there.
+// countChats returns the update of an app's count of chats. Its condition is that
+// the app exists.
 func (s *Store) countChats(appToken string, added int) (*types.Update, error) {
 	update := countBy("chat_count", added)
 	condition := expression.AttributeExists(expression.Name("app_token"))
-	return newUpdate(s.tables.Apps, appKey(appToken), expression.NewBuilder().WithUpdate(update).WithCondition(condition))
+	return newUpdate(s.tables.Apps, appKey(appToken),
+		expression.NewBuilder().WithUpdate(update).WithCondition(condition))
 }
 
-// Chat implements chat.Store with one call where the chat is stored.
+// Chat implements chat.Store with one call if the chat is stored.
 func (s *Store) Chat(ctx context.Context, id chat.ChatID) (chat.Chat, error) {
 	var row chatRow
 	found, err := s.get(ctx, s.tables.Chats, chatKey(id), &row)
@@ -116,8 +117,8 @@ func (s *Store) whyNoChat(ctx context.Context, id chat.ChatID) error {
 	}
 }
 
-// Chats implements chat.Store. It takes one call where there are chats on the
-// page, and more only where rows without their create come in between.
+// Chats implements chat.Store with one call if there are chats on the page, and
+// more if rows whose create is not stored yet are between them.
 func (s *Store) Chats(ctx context.Context, appToken string, page chat.Page) (chats []chat.Chat, more bool, err error) {
 	rows, more, err := query[chatRow](ctx, s, listing{
 		table:   s.tables.Chats,

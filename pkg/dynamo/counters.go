@@ -157,7 +157,7 @@ func (s *Store) counter(ctx context.Context, counter string) (value int64, found
 	return row.Value, found, err
 }
 
-// get reads a row into what row points to.
+// get reads a row into the value that row points to.
 func (s *Store) get(ctx context.Context, table string, key item, row any) (found bool, err error) {
 	values, err := s.getItem(ctx, table, key)
 	if err != nil || len(values) == 0 {

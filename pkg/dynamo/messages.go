@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// StoreMessages implements chat.Store with transactions of at most rowsAtOnce
-// messages and the chat's count. That count makes the chat's row where it is
-// not there yet; without created_at it is hidden from reads.
+// StoreMessages implements chat.Store with transactions of messages and the chat's
+// count, as storeCounted does. The count creates the chat's row if it does not
+// exist yet; without created_at it is hidden from reads.
 func (s *Store) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
 	messages = distinct(messages, func(m chat.Message) int64 { return m.Number })
 	rows := make([]types.TransactWriteItem, len(messages))
@@ -38,7 +38,7 @@ func (s *Store) countMessages(id chat.ChatID, added int) (*types.Update, error) 
 	return newUpdate(s.tables.Chats, chatKey(id), expression.NewBuilder().WithUpdate(update))
 }
 
-// Message implements chat.Store with one call where the message is stored.
+// Message implements chat.Store with one call if the message is stored.
 func (s *Store) Message(ctx context.Context, id chat.ChatID, n int64) (chat.Message, error) {
 	var row layout.Message
 	found, err := s.get(ctx, s.tables.Messages, messageKey(id, n), &row)
@@ -66,9 +66,11 @@ func (s *Store) whyNoMessage(ctx context.Context, id chat.ChatID, n int64) error
 	}
 }
 
-// Messages implements chat.Store. It takes one call where there are messages
-// on the page, and one more for each MiB of them.
-func (s *Store) Messages(ctx context.Context, id chat.ChatID, page chat.Page) (messages []chat.Message, more bool, err error) {
+// Messages implements chat.Store with one call if there are messages on the page,
+// and one more for each MiB of them.
+func (s *Store) Messages(
+	ctx context.Context, id chat.ChatID, page chat.Page,
+) (messages []chat.Message, more bool, err error) {
 	rows, more, err := query[layout.Message](ctx, s, listing{
 		table:   s.tables.Messages,
 		parent:  expression.Key("chat").Equal(expression.Value(id.String())),

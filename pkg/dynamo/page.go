@@ -12,19 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// listing asks for a page of the rows of one partition.
+// listing selects a page of the rows of one partition.
 type listing struct {
 	table   string
 	parent  expression.KeyConditionBuilder // the partition
 	numbers string                         // the sort key
-	has     string                         // an attribute without which a row is passed over, "" for none
+	has     string                         // an attribute without which a row is skipped, "" for none
 	page    chat.Page
 }
 
-// query returns the rows of a page, and whether there are more: it asks for
-// one row beyond the page. A call may give fewer rows than asked for, because
-// it stops after 1 MiB and because rows that are passed over count, so it is
-// repeated until the page is full or the partition ends.
+// query returns the rows of a page, and whether there are more: it reads one row
+// beyond the page. A call may return fewer rows than its limit, because it stops
+// after 1 MiB and because skipped rows count, so it is repeated until the page is
+// full or the partition ends.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
 func query[Row any](ctx context.Context, s *Store, l listing) (rows []Row, more bool, err error) {
@@ -33,7 +33,7 @@ func query[Row any](ctx context.Context, s *Store, l listing) (rows []Row, more 
 		return nil, false, err
 	}
 	for len(rows) <= l.page.Limit {
-		if l.has == "" { // else one row at a time might be passed over
+		if l.has == "" { // else each call might return one row, and skip it
 			input.Limit = aws.Int32(int32(l.page.Limit + 1 - len(rows)))
 		}
 		out, err := s.client.Query(ctx, input)
@@ -55,14 +55,14 @@ func query[Row any](ctx context.Context, s *Store, l listing) (rows []Row, more 
 	return rows, false, nil
 }
 
-// input returns the query, and false where no number can be on the page.
+// input returns the query, and false if no number can be on the page.
 func (l listing) input() (*dynamodb.QueryInput, bool, error) {
 	lowest, highest := l.page.After+1, int64(chat.MaxNumber)
 	if l.page.Before > 0 {
 		highest = min(highest, l.page.Before-1)
 	}
 	if lowest > highest {
-		return nil, false, nil // which DynamoDB takes for a wrong request
+		return nil, false, nil // DynamoDB refuses an empty range
 	}
 	numbers := expression.Key(l.numbers).Between(expression.Value(lowest), expression.Value(highest))
 	builder := expression.NewBuilder().WithKeyCondition(l.parent.And(numbers))

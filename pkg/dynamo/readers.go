@@ -17,8 +17,8 @@ import (
 
 var _ chat.Readers = (*Store)(nil)
 
-// ReadState implements chat.Readers with one call, which reads two items. A
-// chat that is not there takes a second one.
+// ReadState implements chat.Readers with one call, which reads two items, and a
+// second call if the chat does not exist.
 func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (chat.ReadState, error) {
 	mark, last, err := s.markAndCounter(ctx, id, reader)
 	if err != nil {
@@ -27,8 +27,8 @@ func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (c
 	return chat.NewReadState(mark, last), nil
 }
 
-// MarkRead implements chat.Readers with the call of ReadState and, where the
-// mark rises, one write of 1 write unit: a reader's row is below 1 KB.
+// MarkRead implements chat.Readers with the call of ReadState and, if the mark
+// rises, one write of 1 write unit: a reader's row is below 1 KB.
 func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadState, error) {
 	stands, last, err := s.markAndCounter(ctx, id, mark.Reader)
 	if err != nil {
@@ -45,8 +45,8 @@ func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark
 	return chat.NewReadState(stands, last), nil
 }
 
-// raiseMark writes a mark, unless another request has raised it as far or
-// further meanwhile, and returns the one that stands then.
+// raiseMark writes a mark, unless another request has raised it as far or further
+// meanwhile, and returns the mark as it is then.
 func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadMark, error) {
 	lastRead := expression.Name("last_read")
 	update, err := newUpdate(s.tables.Readers, readerKey(id, mark.Reader), expression.NewBuilder().
@@ -74,15 +74,17 @@ func (s *Store) raiseMark(ctx context.Context, id chat.ChatID, mark chat.ReadMar
 	return row.mark(mark.Reader), nil
 }
 
-// markAndCounter reads a reader's mark and the chat's highest message number,
-// or returns why the chat is not there.
-func (s *Store) markAndCounter(ctx context.Context, id chat.ChatID, reader string) (mark chat.ReadMark, last int64, err error) {
+// markAndCounter reads a reader's mark and the chat's highest message number, or
+// returns why the chat does not exist.
+func (s *Store) markAndCounter(
+	ctx context.Context, id chat.ChatID, reader string,
+) (mark chat.ReadMark, last int64, err error) {
 	found, err := s.getBatch(ctx, map[string]item{
 		s.tables.Readers:  readerKey(id, reader),
 		s.tables.Counters: counterKey(id.String()),
 	})
 	if err != nil {
-		return chat.ReadMark{}, 0, failure("read how far a reader is", err)
+		return chat.ReadMark{}, 0, failure("read a reader's mark", err)
 	}
 	if found[s.tables.Counters] == nil {
 		return chat.ReadMark{}, 0, s.noChat(ctx, id.AppToken)
@@ -94,13 +96,13 @@ func (s *Store) markAndCounter(ctx context.Context, id chat.ChatID, reader strin
 		attributevalue.UnmarshalMap(found[s.tables.Readers], &row),
 	)
 	if err != nil {
-		return chat.ReadMark{}, 0, fmt.Errorf("decode how far a reader is: %w", err)
+		return chat.ReadMark{}, 0, fmt.Errorf("decode a reader's mark: %w", err)
 	}
 	return row.mark(reader), counter.Value, nil
 }
 
 // getBatch reads one row of each table, by its key, in one call. DynamoDB may
-// leave out some and say so; those are asked for again.
+// leave some unprocessed; those are read again.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 func (s *Store) getBatch(ctx context.Context, keys map[string]item) (found map[string]item, err error) {
@@ -124,7 +126,7 @@ func (s *Store) getBatch(ctx context.Context, keys map[string]item) (found map[s
 			return found, nil
 		}
 		if attempt == maxAttempts {
-			return nil, fmt.Errorf("%w: %d rows are not read after %d attempts", chat.ErrUnavailable, len(asked), attempt)
+			return nil, fmt.Errorf("%w: %d rows not read after %d attempts", chat.ErrUnavailable, len(asked), attempt)
 		}
 		if err := waitToRetry(ctx, attempt); err != nil {
 			return nil, err

@@ -34,7 +34,7 @@ func TestUnprocessedKeys(t *testing.T) {
 			[]answer{ok(`{"Responses":{` + counterOf5 + `},` + left + `}`), ok(`{"Responses":{` + adaAt2 + `}}`)},
 			chat.ReadState{ReadMark: ada, LastMessage: 5}, 2, "",
 		},
-		{"without end", []answer{ok(`{"Responses":{` + counterOf5 + `},` + left + `}`)}, chat.ReadState{}, 12, "1 rows are not read after 12 attempts"},
+		{"without end", []answer{ok(`{"Responses":{` + counterOf5 + `},` + left + `}`)}, chat.ReadState{}, 12, "1 rows not read after 12 attempts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// item is a row, or the key of one, as DynamoDB takes it.
+// item is a row, or the key of one, as the SDK represents it.
 type item = layout.Item
 
 // countChanges is the attribute of an app's and of a chat's row that says how
-// often the count in it has changed. A row whose count never did has none.
+// often the count in it has changed. It is missing if the count never did.
 const countChanges = "count_changes"
 
 // appRow is a row of the Apps table. It also has count_changes.
@@ -40,7 +40,7 @@ func (r appRow) app() chat.App {
 }
 
 // chatRow is a row of the Chats table. It also has count_changes. While only
-// messages of the chat are stored it has its key and the count and nothing else.
+// messages of the chat are stored it has its key and the counts alone.
 type chatRow struct {
 	AppToken     string        `dynamodbav:"app_token"`
 	ChatNumber   int64         `dynamodbav:"chat_number"`
@@ -78,7 +78,7 @@ type readerRow struct {
 	UpdatedAt *layout.Time `dynamodbav:"updated_at"`
 }
 
-// mark returns the reader's mark, at 0 where the row is not there.
+// mark returns the reader's mark, at 0 if the row does not exist.
 func (r readerRow) mark(reader string) chat.ReadMark {
 	m := chat.ReadMark{Reader: reader, LastRead: r.LastRead}
 	if r.UpdatedAt != nil {
@@ -93,7 +93,7 @@ type keyRow struct {
 	Key         string      `dynamodbav:"key"` // chat.IdempotencyKey.String
 	Fingerprint string      `dynamodbav:"fingerprint"`
 	Owner       string      `dynamodbav:"owner"`
-	LeasedUntil int64       `dynamodbav:"leased_until,omitempty"` // ms since 1970; not there once the create is done
+	LeasedUntil int64       `dynamodbav:"leased_until,omitempty"` // ms since 1970; missing once the create has a number
 	CreatedAt   layout.Time `dynamodbav:"created_at"`
 	Number      int64       `dynamodbav:"number,omitempty"`
 	AppToken    string      `dynamodbav:"app_token,omitempty"`
@@ -108,10 +108,12 @@ func keyRowOf(c chat.Claim) keyRow {
 }
 
 func (r keyRow) claim(key chat.IdempotencyKey) chat.Claim {
-	return chat.Claim{Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt.Time, Number: r.Number}
+	return chat.Claim{
+		Key: key, Fingerprint: r.Fingerprint, Owner: r.Owner, CreatedAt: r.CreatedAt.Time, Number: r.Number,
+	}
 }
 
-// decode reads a row into what into points to.
+// decode decodes a row into the value that into points to.
 func decode(values item, into any) error {
 	if err := attributevalue.UnmarshalMap(values, into); err != nil {
 		return fmt.Errorf("decode row: %w", err)

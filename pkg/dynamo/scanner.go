@@ -16,8 +16,8 @@ import (
 
 var _ chat.Scanner = (*Store)(nil)
 
-// ScanMessages implements chat.Scanner with one call, which reads up to 1 MiB
-// of the Messages table: a read unit for each 4 KB.
+// ScanMessages implements chat.Scanner with one call, which reads up to 1 MiB of
+// the Messages table: a read unit for each 4 KB.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 func (s *Store) ScanMessages(ctx context.Context, cursor string, limit int) ([]chat.Message, string, error) {
@@ -36,13 +36,13 @@ func (s *Store) ScanMessages(ctx context.Context, cursor string, limit int) ([]c
 	}
 	messages := make([]chat.Message, len(out.Items))
 	for i, row := range out.Items {
-		messages[i], _ = layout.DecodeMessage(row) // of a row that is not a message, the key alone
+		messages[i], _ = layout.DecodeMessage(row) // the key alone of a row that is not a message
 	}
 	return messages, scanCursorAfter(out.LastEvaluatedKey), nil
 }
 
-// scanCursorAfter returns the cursor of the page that begins after a key, ""
-// where there is none.
+// scanCursorAfter returns the cursor of the page that begins after a key, "" if
+// there is none.
 func scanCursorAfter(last item) string {
 	if len(last) == 0 {
 		return ""
@@ -52,13 +52,14 @@ func scanCursorAfter(last item) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(key.Chat + "#" + strconv.FormatInt(key.Number, 10)))
 }
 
-// readScanCursor returns the key that a cursor stands for, nil for the first
-// page.
+// readScanCursor returns the key in a cursor, nil for the first page.
 func readScanCursor(cursor string) (item, error) {
 	if cursor == "" {
 		return nil, nil
 	}
-	invalid := &chat.InvalidError{Fields: []chat.FieldError{{Field: "cursor", Message: "must be the one that the page before gave"}}}
+	invalid := &chat.InvalidError{Fields: []chat.FieldError{
+		{Field: "cursor", Message: "must be the one that the page before gave"},
+	}}
 	key, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
 		return nil, invalid

@@ -4,18 +4,18 @@
 //
 // Where each thing is:
 //
-//	tables.go     the tables, their names and keys
-//	rows.go       the layout of every row
-//	counters.go   numbers, and why something is not there
-//	apps.go chats.go messages.go    the other methods of chat.Store
-//	readers.go    chat.Readers
-//	idempotency.go    chat.Idempotency
-//	page.go       pages of a query
-//	scan.go       all messages
-//	tally.go      counts compared with what they count, and mended
-//	stream*.go    the stream of changes, for a consumer on one machine
-//	transact.go   rows and their count in one transaction
-//	errors.go     which errors may pass
+//	tables.go                       the tables, their names and keys
+//	rows.go                         the layout of every row
+//	counters.go                     numbers, and why something does not exist
+//	apps.go chats.go messages.go    rows of apps, chats and messages
+//	edits.go deletes.go             and their changes
+//	readers.go idempotency.go       chat.Readers and chat.Idempotency
+//	page.go                         pages of a query
+//	scanner.go auditor.go           chat.Scanner and chat.Auditor
+//	stream*.go                      the stream of changes, for a consumer on one machine
+//	counted.go units.go             rows and their count, in transactions of limited size
+//	transact.go updates.go          transactions and updates, retried while rows are busy
+//	errors.go                       which errors are transient
 package dynamo
 
 import (
@@ -31,7 +31,7 @@ import (
 // Store keeps rows and counters in DynamoDB tables. All reads are strongly
 // consistent. It is safe for concurrent use.
 //
-// Its errors name no app token, because whoever reads a token in a log could
+// Its errors name no app's token, because whoever reads a token in a log could
 // use it.
 type Store struct {
 	client *dynamodb.Client
@@ -55,7 +55,7 @@ func FromEnv(cfg aws.Config) (*Store, error) {
 	return New(cfg, tables), nil
 }
 
-// Ping returns an error where the Counters table cannot be read.
+// Ping returns an error if the Counters table cannot be read.
 func (s *Store) Ping(ctx context.Context) error {
 	const nobody = "ping" // no token has this form
 	if _, _, err := s.counter(ctx, nobody); err != nil {

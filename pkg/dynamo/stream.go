@@ -13,41 +13,42 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 const (
 	// readFor is how long a Read waits for a first change.
 	readFor = time.Second
-	// readEvery is the pause between two reads of a shard that has nothing
-	// new, as Lambda makes it; DynamoDB allows five reads a second.
+	// readEvery is the delay between two reads of a shard that has nothing new, as
+	// Lambda's; DynamoDB allows five reads a second.
 	//
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.html
 	readEvery = 250 * time.Millisecond
 	// listEvery is how often the shards are listed, to find new ones.
 	listEvery = 10 * time.Second
-	// mostRecords is how many records DynamoDB gives in one call.
+	// maxRecords is how many records DynamoDB returns in one call.
 	//
 	// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
-	mostRecords = 1000
+	maxRecords = 1000
 )
 
-// Stream is the port to the changes of the Messages table, over its DynamoDB
-// stream. It is for one consumer, which calls one method at a time.
+// Stream implements chat.Stream on the DynamoDB stream of the Messages table. It
+// is for one consumer, which calls one method at a time.
 //
-// What is read and checkpointed is known in memory only. After a restart
-// everything that the stream still holds comes again, that is the changes of
-// the last 24 hours; versions make that harmless. A change's sequence is a
-// number of this Stream's own, because DynamoDB's have up to 40 digits.
+// The checkpoint is in memory only. After a restart Read returns everything that
+// the stream still has, the changes of the last 24 hours, once more; versions make
+// that harmless. A change's sequence is a number of this Stream's own, because
+// DynamoDB's have up to 40 digits.
 //
-// On AWS, Lambda's event source mapping reads the stream; this is for a
-// consumer in a process of its own.
+// On AWS, Lambda's event source mapping reads the stream; this is for a consumer
+// in a process of its own.
 type Stream struct {
 	tables  *dynamodb.Client
 	client  *dynamodbstreams.Client
 	table   string
 	arn     string // of the table's stream, when the shards were listed
 	shards  shards
-	listed  time.Time     // zero where the shards are to be listed
+	listed  time.Time     // zero if the shards have to be listed
 	pending []chat.Change // read and not checkpointed
 	last    uint64        // sequence of the change that was read last
 }
@@ -63,23 +64,23 @@ func NewStream(cfg aws.Config, tables Tables) *Stream {
 	}
 }
 
-// Read implements chat.Stream. Changes of one message, and of one chat, come
-// in their order; those of different chats may come in another. It waits for a
-// second at most.
+// Read implements chat.Stream. Changes of one message, and of one chat, are in
+// order; those of different chats may be in another. It waits for at most a
+// second.
 //
-// A row that is gone comes as a change without New. A row that is no message
-// comes as one with its key and version 0, which no message has, so that the
-// consumer sees it and is not held up.
+// A deleted row is a change without New. A row that is not a message is one with
+// its key and version 0, which no message has, so that the consumer is told of it
+// and not blocked.
 func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 	for end := time.Now().Add(readFor); ; {
 		err := s.fill(ctx, most)
 		if err == nil && len(s.pending) == 0 && time.Now().Before(end) {
-			err = pause(ctx, readEvery)
+			err = smithytime.SleepWithContext(ctx, readEvery)
 			if err == nil {
 				continue
 			}
 		}
-		// A shard that cannot be read holds up no change of the others.
+		// A shard that cannot be read does not delay changes of the others.
 		if err != nil && (len(s.pending) == 0 || ctx.Err() != nil) {
 			return nil, failure("read stream of "+s.table, err)
 		}
@@ -97,8 +98,8 @@ func (s *Stream) Checkpoint(_ context.Context, sequence uint64) error {
 	return nil
 }
 
-// Ping returns an error where the table or its stream is not there or cannot
-// be reached.
+// Ping returns an error if the table or its stream does not exist or cannot be
+// reached.
 func (s *Stream) Ping(ctx context.Context) error {
 	arn, err := s.lookUp(ctx)
 	if err != nil {
@@ -111,8 +112,7 @@ func (s *Stream) Ping(ctx context.Context) error {
 	return nil
 }
 
-// fill reads each shard that may be read, once, until enough changes are
-// pending.
+// fill reads each readable shard once, until enough changes are pending.
 func (s *Stream) fill(ctx context.Context, most int) error {
 	if err := s.list(ctx); err != nil {
 		return err
@@ -128,9 +128,9 @@ func (s *Stream) fill(ctx context.Context, most int) error {
 	return ctx.Err()
 }
 
-// list lists the shards where that is due: at the start, when one ended, whose
-// children are then to be read, and now and then. A table that was made again
-// has another stream, with shards of its own.
+// list lists the shards if that is due: at the start, when one has ended, whose
+// children are read next, and every listEvery. A table that was created again has
+// another stream, with other shards.
 func (s *Stream) list(ctx context.Context) error {
 	if time.Since(s.listed) < listEvery {
 		return nil
@@ -166,7 +166,7 @@ func (s *Stream) describe(ctx context.Context, arn string) ([]types.Shard, error
 	}
 }
 
-// errNoStream: the Messages table has no stream.
+// errNoStream is returned when the Messages table has no stream.
 var errNoStream = errors.New("the table has no stream")
 
 // lookUp returns the ARN of the table's stream.
@@ -189,7 +189,9 @@ func (s *Stream) readShard(ctx context.Context, sh *shard) error {
 			return err
 		}
 	}
-	out, err := s.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: sh.iterator, Limit: aws.Int32(mostRecords)})
+	out, err := s.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{
+		ShardIterator: sh.iterator, Limit: aws.Int32(maxRecords),
+	})
 	if err != nil {
 		return s.mend(sh, err)
 	}
@@ -203,7 +205,7 @@ func (s *Stream) readShard(ctx context.Context, sh *shard) error {
 	return nil
 }
 
-// startShard gets an iterator that points behind what was read of the shard.
+// startShard gets an iterator for what was not read of the shard yet.
 func (s *Stream) startShard(ctx context.Context, sh *shard) error {
 	input := &dynamodbstreams.GetShardIteratorInput{
 		StreamArn: &s.arn, ShardId: &sh.id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
@@ -219,13 +221,13 @@ func (s *Stream) startShard(ctx context.Context, sh *shard) error {
 	return nil
 }
 
-// end notes that a shard is closed and read to its end: its children are next.
+// end records that a shard is closed and read to its end: its children are next.
 func (s *Stream) end(sh *shard) {
 	sh.done, s.listed = true, time.Time{}
 }
 
-// mend deals with the errors that a new iterator mends at the next read, and
-// returns the others.
+// mend handles the errors that a new iterator mends at the next read, and returns
+// the others.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html#API_streams_GetRecords_Errors
 func (s *Stream) mend(sh *shard, err error) error {
@@ -245,20 +247,8 @@ func (s *Stream) mend(sh *shard, err error) error {
 	return nil
 }
 
-// add appends the change that a record tells of.
+// add appends the change in a record.
 func (s *Stream) add(record types.Record) {
 	s.last++
 	s.pending = append(s.pending, changeOf(s.last, record.Dynamodb))
-}
-
-// pause waits, or returns the error of a context that is done.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -16,13 +16,12 @@ import (
 
 var _ chat.BatchStream = (*Stream)(nil)
 
-// emptyReads is how many answers without a record ReadBatch takes: a shard may
-// have stretches without any.
+// emptyReads is how many reads without a record ReadBatch makes: a shard can have
+// stretches without any.
 const emptyReads = 50
 
-// ReadBatch implements chat.BatchStream with one call for the place in the
-// shard and, in most cases, one for the records. DynamoDB keeps records for 24
-// hours.
+// ReadBatch implements chat.BatchStream with one call for the place in the shard
+// and, in most cases, one for the records. DynamoDB keeps records for 24 hours.
 func (s *Stream) ReadBatch(ctx context.Context, batch chat.StreamBatch) ([]chat.Change, error) {
 	changes, err := s.readBatch(ctx, batch)
 	var trimmed *types.TrimmedDataAccessException
@@ -47,7 +46,9 @@ func (s *Stream) readBatch(ctx context.Context, batch chat.StreamBatch) (changes
 	}
 	empty := 0
 	for iterator := at.ShardIterator; iterator != nil && empty < emptyReads; {
-		out, err := s.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(mostRecords)})
+		out, err := s.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{
+			ShardIterator: iterator, Limit: aws.Int32(maxRecords),
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -65,8 +66,8 @@ func (s *Stream) readBatch(ctx context.Context, batch chat.StreamBatch) (changes
 	return changes, nil
 }
 
-// upTo returns the records with sequence numbers up to the last, and whether
-// there may be more of them.
+// upTo returns the records with sequence numbers up to last, and whether more of
+// them may follow.
 func upTo(records []types.Record, last string) ([]types.Record, bool) {
 	end := slices.IndexFunc(records, func(r types.Record) bool {
 		return compareSequences(aws.ToString(r.Dynamodb.SequenceNumber), last) >= 0

@@ -9,18 +9,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// shard is one shard of a stream and how far it is read.
+// shard is one shard of a stream and the place up to which it is read.
 type shard struct {
 	id       string
-	parent   string    // "" where it has none
-	iterator *string   // nil where one is to be got
+	parent   string    // "" if it has none
+	iterator *string   // nil if it has to be got
 	last     *string   // sequence number of the record that was read last
 	read     time.Time // when it was read last
 	done     bool      // it is closed and read to its end
 }
 
-// shards are the shards of a stream by their ids. DynamoDB closes a shard
-// after some hours, or splits it, and its children go on with its rows.
+// shards are the shards of a stream by their IDs. DynamoDB closes a shard after
+// some hours, or splits it; later changes are in its children.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html#Streams.Processing
 type shards map[string]*shard
@@ -39,9 +39,9 @@ func (known shards) update(listed []types.Shard) shards {
 	return now
 }
 
-// readable returns the shards that may be read, the one that waits longest
-// first: a shard's turn comes when its parent is read to the end, or is too
-// old to be listed, so that the changes of a row stay in order.
+// readable returns the shards that may be read, the one that has waited longest
+// first: a shard is readable once its parent is read to the end, or is too old to
+// be listed, so that the changes of a row stay in order.
 func (known shards) readable() []*shard {
 	var found []*shard
 	for _, sh := range known {

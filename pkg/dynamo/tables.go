@@ -24,8 +24,9 @@ type Tables struct {
 	Idempotency string // partition key key S; time to live expires_at
 }
 
-// TablesFromEnv reads the names from APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE,
-// COUNTERS_TABLE, READERS_TABLE and IDEMPOTENCY_TABLE. The error names every variable that is not set.
+// TablesFromEnv returns the names in APPS_TABLE, CHATS_TABLE, MESSAGES_TABLE,
+// COUNTERS_TABLE, READERS_TABLE and IDEMPOTENCY_TABLE. The error names every
+// variable that is missing.
 func TablesFromEnv() (Tables, error) {
 	var t Tables
 	var missing []string
@@ -45,17 +46,18 @@ func TablesFromEnv() (Tables, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return Tables{}, fmt.Errorf("these environment variables must name the DynamoDB tables: %s", strings.Join(missing, ", "))
+		return Tables{}, fmt.Errorf("these environment variables must name the DynamoDB tables: %s",
+			strings.Join(missing, ", "))
 	}
 	return t, nil
 }
 
-// createWithin is how long CreateTables waits for one table.
-const createWithin = time.Minute
+// createTimeout is how long CreateTables waits for one table.
+const createTimeout = time.Minute
 
-// CreateTables creates the tables that are not there, for emulators and
-// tests, and returns when all can be used. On AWS the stack's template creates
-// them, with backups.
+// CreateTables creates the tables that do not exist, for emulators and tests, and
+// returns when all can be used. On AWS the stack's template creates them, with
+// backups.
 func (s *Store) CreateTables(ctx context.Context) error {
 	for _, t := range []struct {
 		name    string
@@ -63,11 +65,17 @@ func (s *Store) CreateTables(ctx context.Context) error {
 		changes *types.StreamSpecification
 	}{
 		{s.tables.Apps, []key{{"app_token", types.ScalarAttributeTypeS}}, nil},
-		{s.tables.Chats, []key{{"app_token", types.ScalarAttributeTypeS}, {"chat_number", types.ScalarAttributeTypeN}}, nil},
+		{
+			s.tables.Chats,
+			[]key{{"app_token", types.ScalarAttributeTypeS}, {"chat_number", types.ScalarAttributeTypeN}},
+			nil,
+		},
 		{
 			s.tables.Messages,
 			[]key{{"chat", types.ScalarAttributeTypeS}, {"message_number", types.ScalarAttributeTypeN}},
-			&types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages},
+			&types.StreamSpecification{
+				StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
+			},
 		},
 		{s.tables.Counters, []key{{"counter", types.ScalarAttributeTypeS}}, nil},
 		{s.tables.Readers, []key{{"chat", types.ScalarAttributeTypeS}, {"reader", types.ScalarAttributeTypeS}}, nil},
@@ -83,8 +91,8 @@ func (s *Store) CreateTables(ctx context.Context) error {
 	return nil
 }
 
-// expireKeys lets DynamoDB delete keys of creates when their time is over. It
-// refuses to be told so twice.
+// expireKeys lets DynamoDB delete idempotency keys after their retention, unless
+// it already does: it refuses to be told twice.
 func (s *Store) expireKeys(ctx context.Context) error {
 	out, err := s.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &s.tables.Idempotency})
 	if err != nil {
@@ -95,8 +103,10 @@ func (s *Store) expireKeys(ctx context.Context) error {
 		return nil
 	}
 	_, err = s.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
-		TableName:               &s.tables.Idempotency,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expires_at"), Enabled: aws.Bool(true)},
+		TableName: &s.tables.Idempotency,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: aws.String("expires_at"), Enabled: aws.Bool(true),
+		},
 	})
 	return err
 }
@@ -113,11 +123,12 @@ func (s *Store) createTable(ctx context.Context, name string, keys []key, change
 		BillingMode:         types.BillingModePayPerRequest,
 		StreamSpecification: changes,
 	}
+	keyTypes := []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}
 	for i, k := range keys {
 		input.AttributeDefinitions = append(input.AttributeDefinitions,
 			types.AttributeDefinition{AttributeName: &k.name, AttributeType: k.kind})
 		input.KeySchema = append(input.KeySchema,
-			types.KeySchemaElement{AttributeName: &k.name, KeyType: []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]})
+			types.KeySchemaElement{AttributeName: &k.name, KeyType: keyTypes[i]})
 	}
 	_, err := s.client.CreateTable(ctx, input)
 	var exists *types.ResourceInUseException
@@ -127,5 +138,5 @@ func (s *Store) createTable(ctx context.Context, name string, keys []key, change
 	waiter := dynamodb.NewTableExistsWaiter(s.client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 100*time.Millisecond, time.Second
 	})
-	return waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, createWithin)
+	return waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, createTimeout)
 }

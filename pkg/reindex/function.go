@@ -8,16 +8,16 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// reserve is what a function keeps of its time for the last page, the last
-// catch-up and the switch.
+// reserve is the part of its time that a function keeps for the last page, the
+// last catch-up and the switch.
 const reserve = 90 * time.Second
 
-// Function is what Lambda invokes: each invocation goes on with the build until
-// its time is nearly over. The build itself holds how far it is, so an event
-// holds nothing, and the function is invoked again until Result.Done.
+// Function is what Lambda invokes: each invocation resumes the build until its
+// time is nearly over. The progress is saved with the build, so that the event is
+// empty, and the function is invoked again until Result.Done.
 type Function struct {
 	Scanner chat.Scanner
-	Begin   func(ctx context.Context) (chat.Rebuild, error) // begins a build or goes on with it
+	Begin   func(ctx context.Context) (chat.Rebuild, error) // begins or resumes a build
 	Log     *slog.Logger
 }
 

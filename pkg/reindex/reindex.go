@@ -1,10 +1,10 @@
-// Package reindex builds a search index anew from the rows of a store, beside
-// the live one, and puts it in its place. It knows no engine.
+// Package reindex builds a new search index from the rows of a store, beside the
+// live one, and switches to it. It knows no engine.
 //
-// It scans all messages page by page and brings each page into the new index;
-// versions decide where a message arrives twice. What changes meanwhile comes
-// through chat.Rebuild.CatchUp. How far it is is noted every few seconds, so a
-// run that ends early, for whatever reason, is gone on with by the next one.
+// It scans all messages page by page and indexes each page; versions decide if a
+// message arrives twice. What changes meanwhile is indexed by chat.Rebuild.CatchUp.
+// The progress is saved every few seconds, so that the next run resumes one that
+// ended early, for whatever reason.
 package reindex
 
 import (
@@ -15,19 +15,22 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 const (
 	// pageSize is how many messages are in memory at a time.
 	pageSize = 500
-	// saveEvery is how often the progress is noted: what is scanned again after
-	// a kill.
+	// saveEvery is how often the progress is saved: what is scanned again after a
+	// kill.
 	saveEvery = 5 * time.Second
-	// A call that fails and may pass is made again up to maxTries times, after
-	// firstDelay, then twice that and so on up to maxDelay: half a minute in all.
-	maxTries   = 10
-	firstDelay = 100 * time.Millisecond
-	maxDelay   = 5 * time.Second
+	// A call that fails with chat.ErrUnavailable is attempted up to maxAttempts
+	// times, after firstDelay, then twice that and so on up to maxDelay: half a
+	// minute in all.
+	maxAttempts = 10
+	firstDelay  = 100 * time.Millisecond
+	maxDelay    = 5 * time.Second
 )
 
 // Reindexer builds an index.
@@ -50,13 +53,13 @@ type Options struct {
 // Result is what a run has done.
 type Result struct {
 	Done     bool   `json:"done"`              // the new index is live
-	Messages int64  `json:"messages"`          // brought into it so far, by all runs
-	Changed  int64  `json:"changed"`           // brought over by this run because they changed meanwhile
-	Refused  int64  `json:"refused"`           // that this run met and the index takes in no version
+	Messages int64  `json:"messages"`          // indexed so far, by all runs
+	Changed  int64  `json:"changed"`           // indexed by this run because they changed meanwhile
+	Refused  int64  `json:"refused"`           // that this run scanned and the index refuses in every version
 	Refusal  string `json:"refusal,omitempty"` // why the first of them was refused
 }
 
-// New returns a reindexer that goes on where the build stands.
+// New returns a reindexer that resumes the build.
 func New(scanner chat.Scanner, build chat.Rebuild, options Options) *Reindexer {
 	if options.Report == nil {
 		options.Report = func(chat.Progress) {}
@@ -64,9 +67,9 @@ func New(scanner chat.Scanner, build chat.Rebuild, options Options) *Reindexer {
 	return &Reindexer{scanner: scanner, build: build, options: options}
 }
 
-// Run builds the rest of the index and switches to it, or stops when it is
-// time to, which is no error: Result.Done says which. After an error the next
-// run goes on as well.
+// Run builds the rest of the index and switches to it, or stops when it is time
+// to, which is not an error: Result.Done says which. After an error the next run
+// resumes as well.
 func (r *Reindexer) Run(ctx context.Context) (Result, error) {
 	p := r.build.Progress()
 	r.saved = time.Now()
@@ -84,7 +87,7 @@ func (r *Reindexer) Run(ctx context.Context) (Result, error) {
 	if r.late() {
 		return r.stop(ctx, p)
 	}
-	if err := again(ctx, func() error { return r.build.Switch(ctx) }); err != nil {
+	if err := retry(ctx, func() error { return r.build.Switch(ctx) }); err != nil {
 		return r.result, fmt.Errorf("switch to the new index: %w", err)
 	}
 	r.options.Report(p)
@@ -103,8 +106,8 @@ func (r *Reindexer) stop(ctx context.Context, p chat.Progress) (Result, error) {
 	return r.result, r.leave(ctx, p)
 }
 
-// leave notes how far the run came, also where the context has ended. A build
-// that another has taken over has nothing to note.
+// leave saves the progress, even if the context has ended. There is nothing to
+// save of a build that another has taken over.
 func (r *Reindexer) leave(ctx context.Context, p chat.Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxDelay)
 	defer cancel()
@@ -114,13 +117,13 @@ func (r *Reindexer) leave(ctx context.Context, p chat.Progress) error {
 	return nil
 }
 
-// keep notes the progress every few seconds, and whenever the scan has ended.
-// Then it catches up as well, so that there is never much to catch up.
+// keep saves the progress every few seconds, and when the scan has ended. It
+// catches up as well, so that there is never much to catch up.
 func (r *Reindexer) keep(ctx context.Context, p chat.Progress) error {
 	if time.Since(r.saved) < saveEvery && !p.Scanned {
 		return nil
 	}
-	err := again(ctx, func() error {
+	err := retry(ctx, func() error {
 		n, err := r.build.CatchUp(ctx)
 		r.result.Changed += int64(n)
 		if err != nil {
@@ -133,11 +136,11 @@ func (r *Reindexer) keep(ctx context.Context, p chat.Progress) error {
 	return err
 }
 
-// page brings the next page of messages into the index.
+// page indexes the next page of messages.
 func (r *Reindexer) page(ctx context.Context, p *chat.Progress) error {
 	var messages []chat.Message
 	var next string
-	err := again(ctx, func() (err error) {
+	err := retry(ctx, func() (err error) {
 		messages, next, err = r.scanner.ScanMessages(ctx, p.Cursor, pageSize)
 		return err
 	})
@@ -153,38 +156,38 @@ func (r *Reindexer) page(ctx context.Context, p *chat.Progress) error {
 	return nil
 }
 
-// apply brings messages into the index and returns how many it took. Those
-// that it would refuse again are counted and left: the live index has none of
-// them either.
+// apply indexes messages and returns how many the index has accepted. Those that
+// it would refuse again are counted and skipped: the live index does not have them
+// either.
 func (r *Reindexer) apply(ctx context.Context, messages []chat.Message) (applied int, err error) {
 	messages = r.known(messages)
 	total := len(messages)
-	err = again(ctx, func() error {
+	err = retry(ctx, func() error {
 		var failed []chat.Message
-		var passing []error
+		var transient []error
 		for i, err := range r.build.Apply(ctx, messages) {
 			switch {
 			case err == nil:
 			case errors.Is(err, chat.ErrReplaced):
 				return err
 			case errors.Is(err, chat.ErrUnavailable):
-				failed, passing = append(failed, messages[i]), append(passing, err)
+				failed, transient = append(failed, messages[i]), append(transient, err)
 			default:
 				r.refuse(err)
 				total--
 			}
 		}
 		messages = failed
-		return errors.Join(passing...)
+		return errors.Join(transient...)
 	})
 	return total, err
 }
 
-// known leaves out the rows that are no messages.
+// known leaves out the rows that are not messages.
 func (r *Reindexer) known(messages []chat.Message) []chat.Message {
 	return slices.DeleteFunc(messages, func(m chat.Message) bool {
 		if m.Version < 1 {
-			r.refuse(fmt.Errorf("row %d of chat %d is no message", m.Number, m.ChatNumber))
+			r.refuse(fmt.Errorf("row %d of chat %d is not a message", m.Number, m.ChatNumber))
 			return true
 		}
 		return false
@@ -198,20 +201,16 @@ func (r *Reindexer) refuse(err error) {
 	}
 }
 
-// again makes a call until it succeeds, fails for good, or has been made
-// maxTries times.
-func again(ctx context.Context, call func() error) error {
+// retry makes a call until it succeeds, fails permanently, or has been attempted
+// maxAttempts times.
+func retry(ctx context.Context, call func() error) error {
 	delay := firstDelay
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		err := call()
-		if err == nil || try == maxTries || !errors.Is(err, chat.ErrUnavailable) || ctx.Err() != nil {
+		if err == nil || attempt == maxAttempts || !errors.Is(err, chat.ErrUnavailable) {
 			return err
 		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if smithytime.SleepWithContext(ctx, delay) != nil {
 			return err
 		}
 		delay = min(2*delay, maxDelay)

@@ -3,9 +3,12 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"chatapi/pkg/chat"
+
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 // suspect is what is to be looked at again: numbers without a row, or one
@@ -58,8 +61,8 @@ func (v *Verifier) settle(ctx context.Context) error {
 			last = s.seen
 		}
 	}
-	if err := sleep(ctx, time.Until(last.Add(v.options.Grace))); err != nil {
-		return err
+	if err := smithytime.SleepWithContext(ctx, time.Until(last.Add(v.options.Grace))); err != nil {
+		return fmt.Errorf("verify: %w", err)
 	}
 	for len(v.suspects) > 0 {
 		group := together(v.suspects)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"chatapi/pkg/chat"
+
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 const (
@@ -329,20 +331,8 @@ func (v *Verifier) versions(ctx context.Context, id chat.ChatID, first, last int
 		if err == nil || try == tries || !errors.Is(err, chat.ErrUnavailable) {
 			return held, err
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+		if err := smithytime.SleepWithContext(ctx, pause); err != nil {
+			return nil, fmt.Errorf("verify: %w", err)
 		}
-	}
-}
-
-// sleep waits, or returns an error where the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("verify: %w", ctx.Err())
 	}
 }

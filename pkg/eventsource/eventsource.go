@@ -39,7 +39,8 @@ func (c consumer) settle(ctx context.Context, f failed) bool {
 		err = c.deadLetters.Send(ctx, f.err.Error(), body)
 	}
 	if err != nil {
-		c.log.LogAttrs(ctx, slog.LevelError, "dead letter not sent; the item is retried", f.name, slog.Any("error", err))
+		c.log.LogAttrs(ctx, slog.LevelError, "dead letter not sent; the item is retried",
+			f.name, slog.Any("error", err))
 	}
 	return err == nil
 }

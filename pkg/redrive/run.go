@@ -13,21 +13,23 @@ const batchSize = 10
 
 // Options are the settings of a run.
 type Options struct {
-	IDs    []string                     // of the letters to deal with; none for all
-	Limit  int                          // letters to deal with at most
-	DryRun bool                         // only look which they are
-	Report func(chat.DeadLetter, error) // called with each letter that was dealt with, or not
+	IDs    []string                     // of the dead letters; none for all
+	Limit  int                          // of the dead letters of this run
+	DryRun bool                         // only report them
+	Report func(chat.DeadLetter, error) // called with each dead letter, and why it was not redriven
 }
 
 // Result says what a run has done.
 type Result struct {
-	Redriven int `json:"redriven"` // dealt with and deleted or, in a dry run, to be dealt with
-	Failed   int `json:"failed"`   // left as they are
+	Redriven int `json:"redriven"` // and deleted; in a dry run, those that would be
+	Failed   int `json:"failed"`   // and kept
 }
 
-// Run deals with letters once each, and deletes those that it succeeded with.
-// Letters that fail stay and hold up no other. It releases what it has taken.
-func Run(ctx context.Context, letters chat.DeadLetters, handler Handler, options Options) (result Result, err error) {
+// Run redrives each dead letter once, and deletes it if that succeeds. One that
+// fails is kept and does not affect the others. Run releases what it has received.
+func Run(
+	ctx context.Context, letters chat.DeadLetters, handler Handler, options Options,
+) (result Result, err error) {
 	defer func() { err = errors.Join(err, letters.Release(context.WithoutCancel(ctx))) }()
 	err = Each(ctx, letters, options.IDs, options.Limit, func(letter chat.DeadLetter) error {
 		err := one(ctx, letters, handler, letter, options.DryRun)
@@ -52,9 +54,12 @@ func one(ctx context.Context, letters chat.DeadLetters, handler Handler, letter 
 	return letters.Delete(ctx, letter)
 }
 
-// Each takes letters, all or those with some ids, and calls do with up to limit
-// of them. It ends where do returns an error, and does not release them.
-func Each(ctx context.Context, letters chat.DeadLetters, ids []string, limit int, do func(chat.DeadLetter) error) error {
+// Each receives dead letters and calls do with up to limit of them: with all, or
+// with those that have one of the IDs. It ends when do returns an error, and does
+// not release them.
+func Each(
+	ctx context.Context, letters chat.DeadLetters, ids []string, limit int, do func(chat.DeadLetter) error,
+) error {
 	if len(ids) > 0 {
 		limit = min(limit, len(ids))
 	}

@@ -11,17 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// failure says what was tried, and wraps chat.ErrUnavailable where the same
-// call may succeed later: it took too long, or it met what the SDK would try
-// again (throttling, a 5xx answer, a broken connection) until its tries or its
-// allowance of retries were used up.
-func failure(tried string, err error) error {
+// failure says what was attempted, and wraps chat.ErrUnavailable if the same call
+// may succeed later: it took too long, or the SDK's attempts or its quota of
+// retries were used up by what it retries (throttling, a 5xx response, a broken
+// connection).
+func failure(attempted string, err error) error {
 	var quota ratelimit.QuotaExceededError
-	passing := errors.Is(err, context.DeadlineExceeded) ||
+	transient := errors.Is(err, context.DeadlineExceeded) ||
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() ||
 		errors.As(err, &quota)
-	if passing {
-		return fmt.Errorf("%s: %w: %w", tried, chat.ErrUnavailable, err)
+	if transient {
+		return fmt.Errorf("%s: %w: %w", attempted, chat.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%s: %w", tried, err)
+	return fmt.Errorf("%s: %w", attempted, err)
 }

@@ -6,26 +6,25 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// Prefetch returns a receiver that calls another one's Receive several times
-// side by side and returns together what the calls brought: for a queue such
-// as SQS, which gives at most 10 deliveries a call. So it returns more than
-// were asked for, where calls times what one gives is more. While there is
-// nothing to receive it keeps one call under way, else so many.
+// Prefetch returns a receiver that calls another one's Receive up to calls times
+// concurrently and returns the deliveries of several calls together: for a queue
+// such as SQS, which returns at most 10 a call. It can return more than the limit.
+// While there is nothing to receive only one call is in progress.
 //
-// Calls outlive the Receive that began them, so the contexts of all Receives
-// must last as long as deliveries are wanted.
+// Calls outlive the Receive that began them, so the contexts of all Receives must
+// last as long as deliveries are wanted.
 func Prefetch(receiver chat.Receiver, calls int) chat.Receiver {
 	return &prefetcher{
 		Receiver: receiver,
 		ended:    make(chan received, calls),
-		underWay: make(chan struct{}, calls),
+		running:  make(chan struct{}, calls),
 	}
 }
 
 type prefetcher struct {
 	chat.Receiver
-	ended    chan received // as long as underWay, so that no call waits to end
-	underWay chan struct{} // holds one for each call until its result is taken
+	ended   chan received // has the capacity of running, so that no call waits to end
+	running chan struct{} // holds one value for each call until its result is received
 }
 
 // received is the result of a call.
@@ -36,14 +35,14 @@ type received struct {
 
 // Receive implements chat.Receiver.
 func (p *prefetcher) Receive(ctx context.Context, limit int) ([]chat.Delivery, error) {
-	if len(p.underWay) == 0 && ctx.Err() == nil {
+	if len(p.running) == 0 && ctx.Err() == nil {
 		p.begin(ctx, limit)
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case first := <-p.ended:
-		<-p.underWay
+		<-p.running
 		if len(first.deliveries) == 0 {
 			return nil, first.err
 		}
@@ -54,11 +53,11 @@ func (p *prefetcher) Receive(ctx context.Context, limit int) ([]chat.Delivery, e
 	}
 }
 
-// begin begins a call and reports whether it did: not where so many are under
-// way as may be.
+// begin begins a call, unless the maximum is in progress, and reports whether it
+// did.
 func (p *prefetcher) begin(ctx context.Context, limit int) bool {
 	select {
-	case p.underWay <- struct{}{}:
+	case p.running <- struct{}{}:
 	default:
 		return false
 	}
@@ -69,13 +68,13 @@ func (p *prefetcher) begin(ctx context.Context, limit int) bool {
 	return true
 }
 
-// more returns what other calls have brought meanwhile. An error of theirs is
-// left out: what causes it meets the next call as well.
+// more returns the deliveries of other calls that have ended meanwhile. Their
+// errors are dropped: the next call fails for the same reason.
 func (p *prefetcher) more() (deliveries []chat.Delivery) {
 	for {
 		select {
 		case r := <-p.ended:
-			<-p.underWay
+			<-p.running
 			deliveries = append(deliveries, r.deliveries...)
 		default:
 			return deliveries

@@ -1,5 +1,5 @@
-// Package sqs implements the ports chat.Queue and chat.Receiver on Amazon
-// SQS, and sends what cannot be dealt with to a queue of dead letters.
+// Package sqs implements the ports chat.Queue, chat.Receiver and chat.DeadLetters
+// on Amazon SQS.
 package sqs
 
 import (
@@ -19,19 +19,20 @@ import (
 )
 
 const (
-	// sendWithin bounds a Send with all its retries, so that whoever must
-	// store a create that the queue refused has time left for that.
-	sendWithin = 2 * time.Second
-	// waitFor is how long a Receive waits for a first delivery. Long polling
-	// asks all of SQS's servers; SQS waits 20 s at most.
-	waitFor = 2 * time.Second
+	// sendTimeout is how long a Send takes with all its retries, so that a caller
+	// that stores a create which the queue refused has time left.
+	sendTimeout = 2 * time.Second
+	// waitTime is how long a Receive waits for a first delivery: a long poll, which
+	// asks all of SQS's servers. SQS waits for at most 20 s.
+	waitTime = 2 * time.Second
 	// maxBatch is how many messages SQS receives or deletes in one call.
 	//
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 	maxBatch = 10
 )
 
-// Queue is a standard queue of creates. It is safe for concurrent use.
+// Queue implements chat.Queue and chat.Receiver on a standard queue. It is safe for
+// concurrent use.
 type Queue struct {
 	client *sqs.Client
 	url    string
@@ -56,9 +57,9 @@ func FromEnv(cfg aws.Config) (*Queue, error) {
 	return New(cfg, url), nil
 }
 
-// Send implements chat.Queue. It returns within 2 seconds. The create's app is
-// the message's group, which makes the queue a fair one: an app that sends
-// much does not hold up the others.
+// Send implements chat.Queue. It returns within 2 seconds. The create's app is the
+// message's group, which makes the queue a fair one: an app that sends many creates
+// does not delay those of the others.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 func (q *Queue) Send(ctx context.Context, create chat.Create) error {
@@ -66,7 +67,7 @@ func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 	if err != nil {
 		return fmt.Errorf("send create: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:       &q.url,
@@ -79,8 +80,7 @@ func (q *Queue) Send(ctx context.Context, create chat.Create) error {
 	return nil
 }
 
-// escape escapes in JSON the two characters that SQS refuses and that
-// need no escape in JSON.
+// escape escapes the two characters in JSON that SQS refuses and JSON allows.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func escape(body []byte) string {
@@ -89,13 +89,13 @@ func escape(body []byte) string {
 	return string(body)
 }
 
-// Receive implements chat.Receiver. It returns at most 10 deliveries, all that
-// SQS gives in one call, and waits up to 2 seconds for the first.
+// Receive implements chat.Receiver. It returns at most 10 deliveries, which is the
+// limit of SQS, and waits up to 2 seconds for the first.
 func (q *Queue) Receive(ctx context.Context, limit int) ([]chat.Delivery, error) {
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:            &q.url,
 		MaxNumberOfMessages: int32(min(limit, maxBatch)),
-		WaitTimeSeconds:     int32(waitFor / time.Second),
+		WaitTimeSeconds:     int32(waitTime / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameApproximateReceiveCount,
 			types.MessageSystemAttributeNameSentTimestamp,
@@ -120,7 +120,7 @@ func delivery(m types.Message) (chat.Delivery, error) {
 	}
 	sent, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	if err != nil {
-		return chat.Delivery{}, fmt.Errorf("read time of sending: %w", err)
+		return chat.Delivery{}, fmt.Errorf("read sent timestamp: %w", err)
 	}
 	return chat.Delivery{
 		ID:       aws.ToString(m.MessageId),
@@ -131,7 +131,7 @@ func delivery(m types.Message) (chat.Delivery, error) {
 	}, nil
 }
 
-// Delete implements chat.Receiver, ten deliveries a call. It tries all and
+// Delete implements chat.Receiver, ten deliveries a call. It attempts all and
 // returns the errors of those that were not deleted.
 func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
 	var failures []error
@@ -144,7 +144,9 @@ func (q *Queue) Delete(ctx context.Context, deliveries []chat.Delivery) error {
 func (q *Queue) deleteBatch(ctx context.Context, deliveries []chat.Delivery) error {
 	entries := make([]types.DeleteMessageBatchRequestEntry, len(deliveries))
 	for i, d := range deliveries {
-		entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.Receipt)}
+		entries[i] = types.DeleteMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.Receipt),
+		}
 	}
 	out, err := q.client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 	if err != nil {
@@ -157,8 +159,8 @@ func (q *Queue) deleteBatch(ctx context.Context, deliveries []chat.Delivery) err
 	return errors.Join(failures...)
 }
 
-// notDeleted returns the error of one entry of a batch. SQS says whether the
-// sender is at fault; where not, the same call may succeed later.
+// notDeleted returns the error of one entry of a batch. Unless SQS says that the
+// sender is at fault, the same call may succeed later.
 func notDeleted(f types.BatchResultErrorEntry) error {
 	err := fmt.Errorf("delete delivery: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
 	if f.SenderFault {
@@ -167,7 +169,7 @@ func notDeleted(f types.BatchResultErrorEntry) error {
 	return fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
 }
 
-// Ping returns an error where the queue is not there or cannot be reached.
+// Ping returns an error if the queue does not exist or cannot be reached.
 func (q *Queue) Ping(ctx context.Context) error {
 	_, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl:       &q.url,

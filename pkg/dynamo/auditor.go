@@ -96,7 +96,8 @@ func (s *Store) chatsOf(appToken string) counted {
 	rows, err := countQuery(s.tables.Chats, expression.Key("app_token").Equal(expression.Value(appToken)),
 		expression.AttributeExists(expression.Name("created_at")))
 	return counted{
-		table: s.tables.Apps, key: appKey(appToken), count: "chat_count", rows: rows, absent: chat.ErrAppNotFound, err: err,
+		table: s.tables.Apps, key: appKey(appToken), count: "chat_count",
+		rows: rows, absent: chat.ErrAppNotFound, err: err,
 	}
 }
 

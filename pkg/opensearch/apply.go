@@ -13,17 +13,17 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
-// maxBulk is how many bytes one bulk request has at most, give or take one
+// maxBulk is the maximum size of one bulk request in bytes, give or take one
 // document: half of the 10 MiB that the smaller instances of Amazon OpenSearch
-// Service take.
+// Service accept.
 //
 // https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html
 const maxBulk = 5 << 20
 
-// document is what OpenSearch holds of a message.
+// document is the document of a message.
 type document struct {
 	chat.Message
-	Text string `json:"text,omitempty"` // folded; none where the message is deleted
+	Text string `json:"text,omitempty"` // folded; none if the message is deleted
 }
 
 func newDocument(m chat.Message) document {
@@ -34,14 +34,8 @@ func newDocument(m chat.Message) document {
 	return document{Message: m, Text: chat.Fold(m.Body)}
 }
 
-// place names a message in errors, which must not hold its app's token.
-func place(m chat.Message) string {
-	return fmt.Sprintf("%d of chat %d", m.Number, m.ChatNumber)
-}
-
-// Apply implements chat.Index, in one bulk request or, where the messages are
-// very long, a few. What it applied is found after the next refresh, within a
-// second or so.
+// Apply implements chat.Index in one bulk request, or a few if the messages are
+// very long. They are found after the next refresh, within about a second.
 func (x *Index) Apply(ctx context.Context, messages []chat.Message) []error {
 	failed := make(map[string]error)
 	var entries []entry
@@ -62,8 +56,7 @@ func (x *Index) Apply(ctx context.Context, messages []chat.Message) []error {
 	return perMessage(messages, failed)
 }
 
-// perMessage returns the error of each message's document, nil where there are
-// none.
+// perMessage returns the error of each message's document, nil if there are none.
 func perMessage(messages []chat.Message, failed map[string]error) []error {
 	if len(failed) == 0 {
 		return nil
@@ -78,7 +71,7 @@ func perMessage(messages []chat.Message, failed map[string]error) []error {
 // entry is a document's part of a bulk request: two lines.
 type entry struct {
 	id    string
-	place string
+	name  string // for errors, without an app's token
 	lines []byte
 }
 
@@ -96,17 +89,17 @@ func newEntry(id string, m chat.Message) (entry, error) {
 	var a action
 	a.Index.ID, a.Index.Routing, a.Index.Version, a.Index.VersionType = id, m.AppToken, m.Version, "external"
 	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines) // ends each value with a line feed and writes none within
+	encoder := json.NewEncoder(&lines) // writes a line feed after each value and none in it
 	for _, line := range []any{a, newDocument(m)} {
 		if err := encoder.Encode(line); err != nil {
-			return entry{}, fmt.Errorf("encode message %s: %w", place(m), err)
+			return entry{}, fmt.Errorf("encode %s: %w", chat.MessageName(m.ChatNumber, m.Number), err)
 		}
 	}
-	return entry{id: id, place: place(m), lines: lines.Bytes()}, nil
+	return entry{id: id, name: chat.MessageName(m.ChatNumber, m.Number), lines: lines.Bytes()}, nil
 }
 
-// bulkAnswer is what OpenSearch says about each document, in their order.
-type bulkAnswer struct {
+// bulkResponse has the result of each document, in their order.
+type bulkResponse struct {
 	Items []struct {
 		Index struct {
 			Status int    `json:"status"`
@@ -115,15 +108,14 @@ type bulkAnswer struct {
 	} `json:"items"`
 }
 
-// send sends a bulk request and notes which documents failed and why. Where
-// OpenSearch refuses the whole request, as it does for one action that is not
-// valid or for its size, each half is sent alone, so that one document never
-// holds up the others.
+// send sends a bulk request and records which documents failed and why. If
+// OpenSearch refuses the whole request, as it does for one invalid action or for its
+// size, each half is sent alone, so that one document never affects the others.
 func (x *Index) send(ctx context.Context, entries []entry, failed map[string]error) {
 	if len(entries) == 0 {
 		return
 	}
-	answer, err := x.sendBulk(ctx, entries)
+	response, err := x.sendBulk(ctx, entries)
 	if half := len(entries) / 2; err != nil && half > 0 && !errors.Is(err, chat.ErrUnavailable) {
 		x.send(ctx, entries[:half], failed)
 		x.send(ctx, entries[half:], failed)
@@ -132,15 +124,15 @@ func (x *Index) send(ctx context.Context, entries []entry, failed map[string]err
 	for i, e := range entries {
 		itemErr := err
 		if err == nil {
-			itemErr = itemError(answer.Items[i].Index.Status, answer.Items[i].Index.Error)
+			itemErr = itemError(response.Items[i].Index.Status, response.Items[i].Index.Error)
 		}
 		if itemErr != nil {
-			failed[e.id] = fmt.Errorf("index message %s: %w", e.place, itemErr)
+			failed[e.id] = fmt.Errorf("index %s: %w", e.name, itemErr)
 		}
 	}
 }
 
-func (x *Index) sendBulk(ctx context.Context, entries []entry) (answer bulkAnswer, err error) {
+func (x *Index) sendBulk(ctx context.Context, entries []entry) (response bulkResponse, err error) {
 	var body bytes.Buffer
 	for _, e := range entries {
 		body.Write(e.lines)
@@ -149,15 +141,15 @@ func (x *Index) sendBulk(ctx context.Context, entries []entry) (answer bulkAnswe
 	err = x.do(ctx, bulkTimeout, opensearchapi.BulkRequest{
 		Index: x.name, Body: bytes.NewReader(body.Bytes()), RequireAlias: &mustBeAlias,
 		FilterPath: []string{"items.*.status", "items.*.error"},
-	}, &answer)
-	if err == nil && len(answer.Items) != len(entries) {
-		err = fmt.Errorf("%w: OpenSearch answered for %d documents of %d", chat.ErrUnavailable, len(answer.Items), len(entries))
+	}, &response)
+	if err == nil && len(response.Items) != len(entries) {
+		err = fmt.Errorf("%w: results of %d documents of %d", chat.ErrUnavailable, len(response.Items), len(entries))
 	}
-	return answer, err
+	return response, err
 }
 
-// itemError returns why a document was not indexed. A conflict is none: the
-// index holds the same or a newer version.
+// itemError returns why a document was not indexed. A conflict is not an error: the
+// index has the same or a newer version.
 func itemError(status int, why reason) error {
 	if status < http.StatusBadRequest || status == http.StatusConflict {
 		return nil

@@ -15,17 +15,17 @@ const (
 	indexVariable    = "OPENSEARCH_INDEX"
 )
 
-// DefaultIndex is the alias where Config names none.
+// DefaultIndex is the alias if Config names none.
 const DefaultIndex = "messages"
 
 // Config says where the index is.
 type Config struct {
-	Endpoint string // URL of the server; may hold a user and a password
-	Index    string // alias that documents are written and read through; DefaultIndex where empty
+	Endpoint string // URL of the server; may contain a user and a password
+	Index    string // alias that documents are written and read through; "" is DefaultIndex
 }
 
-// ConfigFromEnv reads OPENSEARCH_ENDPOINT, which must be set, and
-// OPENSEARCH_INDEX.
+// ConfigFromEnv returns the endpoint in OPENSEARCH_ENDPOINT, which must be set, and
+// the index in OPENSEARCH_INDEX.
 func ConfigFromEnv() (Config, error) {
 	c := Config{Endpoint: os.Getenv(endpointVariable), Index: os.Getenv(indexVariable)}
 	if c.Endpoint == "" {
@@ -34,12 +34,12 @@ func ConfigFromEnv() (Config, error) {
 	return c, nil
 }
 
-// maxIndexName is how many characters an alias has at most: what OpenSearch
-// takes, less room for the number of an index behind it.
+// maxIndexName is the maximum length of an alias in characters: that of OpenSearch,
+// less what the names of the indexes behind it add.
 const maxIndexName = 201
 
-// isIndexName reports whether an alias may be called so here: OpenSearch's own
-// rules, less the characters that would need escaping in a path.
+// isIndexName reports whether an alias can have this name: OpenSearch's rules, less
+// the characters that have to be escaped in a path.
 func isIndexName(name string) bool {
 	const lettersAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 	return name != "" && len(name) <= maxIndexName &&
@@ -52,24 +52,25 @@ func (c Config) index() (string, error) {
 		return DefaultIndex, nil
 	}
 	if !isIndexName(c.Index) {
-		return "", fmt.Errorf("index %q must have small letters, digits, '.', '_' and '-' only", c.Index)
+		return "", fmt.Errorf("invalid index %q: want 1 to %d of a-z, 0-9, '.', '_' and '-', first a letter or digit",
+			c.Index, maxIndexName)
 	}
 	return c.Index, nil
 }
 
-// endpoint parses the endpoint. Its errors do not repeat it, since it may hold
+// endpoint parses the endpoint. Its errors do not repeat it, because it may contain
 // a password.
 func (c Config) endpoint() (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(c.Endpoint, "/"))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("the endpoint must be an http or https URL")
+		return nil, errors.New("invalid endpoint: want an http or https URL")
 	}
 	return u, nil
 }
 
-// signingService returns the name under which requests to an endpoint are
-// signed: "es" for a domain, "aoss" for a serverless collection, "" for none.
-// Only hosts of AWS, and only over TLS, get signatures.
+// signingService returns the service name with which requests to an endpoint are
+// signed: "es" for a domain, "aoss" for a serverless collection, "" if they are not
+// signed. Only requests to hosts of AWS over TLS are.
 //
 // https://docs.aws.amazon.com/opensearch-service/latest/developerguide/request-signing.html
 func signingService(endpoint *url.URL) string {
@@ -92,5 +93,5 @@ func signingService(endpoint *url.URL) string {
 	}
 }
 
-// awsHosts are the ends of AWS's host names, in its partitions.
+// awsHosts are the suffixes of AWS's host names, in its partitions.
 var awsHosts = []string{".amazonaws.com", ".amazonaws.com.cn", ".on.aws"}

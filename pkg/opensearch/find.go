@@ -14,12 +14,12 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
-// engineTimeout is how long a shard searches at most: less than a request may
-// take, so that the shard gives up first.
+// engineTimeout is how long a shard may search: less than a request may take, so
+// that the shard ends first.
 const engineTimeout = searchTimeout / 2
 
-// answer is what OpenSearch answers to one search of a request.
-type answer struct {
+// response is OpenSearch's response to one search of a request.
+type response struct {
 	Status   int    `json:"status"`
 	Error    reason `json:"error"`
 	TimedOut bool   `json:"timed_out"`
@@ -31,18 +31,17 @@ type answer struct {
 	} `json:"hits"`
 }
 
-func (a answer) err() error {
-	if a.Status >= http.StatusBadRequest {
-		return &statusError{status: a.Status, reason: a.Error}
+func (r response) err() error {
+	if r.Status >= http.StatusBadRequest {
+		return &statusError{status: r.Status, reason: r.Error}
 	}
-	if a.TimedOut {
-		return fmt.Errorf("%w: it took over %v", chat.ErrUnavailable, engineTimeout)
+	if r.TimedOut {
+		return fmt.Errorf("%w: the search took over %v", chat.ErrUnavailable, engineTimeout)
 	}
 	return nil
 }
 
-// Search implements chat.Index, in one request. It finds nothing where Setup
-// has not been called yet.
+// Search implements chat.Index in one request. It finds nothing before Setup.
 func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResult, error) {
 	newest, hits, err := x.search(ctx, search)
 	if err != nil {
@@ -61,18 +60,18 @@ func (x *Index) Search(ctx context.Context, search chat.Search) (chat.SearchResu
 	return found, nil
 }
 
-// search sends both searches. The first is over before the second begins.
-func (x *Index) search(ctx context.Context, search chat.Search) (newest, hits answer, err error) {
+// search sends both searches. The second begins when the first has ended.
+func (x *Index) search(ctx context.Context, search chat.Search) (newest, hits response, err error) {
 	body, err := searchLines(search)
 	if err != nil {
 		return newest, hits, fmt.Errorf("encode search: %w", err)
 	}
-	oneAfterTheOther := 1
+	inOrder := 1
 	var both struct {
-		Responses []answer `json:"responses"`
+		Responses []response `json:"responses"`
 	}
 	err = x.do(ctx, searchTimeout, opensearchapi.MsearchRequest{
-		Index: []string{x.name}, Body: bytes.NewReader(body), MaxConcurrentSearches: &oneAfterTheOther,
+		Index: []string{x.name}, Body: bytes.NewReader(body), MaxConcurrentSearches: &inOrder,
 		FilterPath: []string{"responses.status", "responses.error", "responses.timed_out",
 			"responses.hits.hits._score", "responses.hits.hits._source"},
 	}, &both)
@@ -80,7 +79,7 @@ func (x *Index) search(ctx context.Context, search chat.Search) (newest, hits an
 		return newest, hits, err
 	}
 	if len(both.Responses) != 2 {
-		return newest, hits, fmt.Errorf("%w: OpenSearch answered %d searches of 2", chat.ErrUnavailable, len(both.Responses))
+		return newest, hits, fmt.Errorf("%w: results of %d searches of 2", chat.ErrUnavailable, len(both.Responses))
 	}
 	newest, hits = both.Responses[0], both.Responses[1]
 	return newest, hits, errors.Join(newest.err(), hits.err())
@@ -89,10 +88,10 @@ func (x *Index) search(ctx context.Context, search chat.Search) (newest, hits an
 // object is a JSON object.
 type object map[string]any
 
-// searchLines returns the body of a request with the two searches: for each a
-// line that says where to search and one that says for what. All that a client
-// sent is data in it. Both name the app as their preference, so that they meet
-// the same copy of the shard, and so do the pages of one search.
+// searchLines returns the body of a request with the two searches: for each a line
+// that says where to search and one that says for what. What a client sent is only
+// data in it. Both have the app as their preference, so that they, and the pages of
+// one search, read the same copy of the shard.
 //
 // https://docs.opensearch.org/latest/api-reference/search-apis/multi-search/
 func searchLines(search chat.Search) ([]byte, error) {
@@ -101,7 +100,7 @@ func searchLines(search chat.Search) ([]byte, error) {
 		"ignore_unavailable": true, "allow_partial_search_results": false,
 	}
 	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines) // ends each value with a line feed and writes none within
+	encoder := json.NewEncoder(&lines) // writes a line feed after each value and none in it
 	for _, line := range []object{where, newestBody(search), where, hitsBody(search)} {
 		if err := encoder.Encode(line); err != nil {
 			return nil, err
@@ -112,8 +111,8 @@ func searchLines(search chat.Search) ([]byte, error) {
 
 func timeout() string { return fmt.Sprintf("%dms", engineTimeout.Milliseconds()) }
 
-// newestBody asks for the newest change in what is searched, tombstones among
-// it. OpenSearch finds it in the index of times, without a look at the others.
+// newestBody searches for the newest change in what is searched, including
+// tombstones. OpenSearch finds it in the index of updated_at, without reading others.
 func newestBody(search chat.Search) object {
 	return object{
 		"query":            object{"bool": object{"filter": within(search.Within)}},
@@ -129,7 +128,7 @@ func hitsBody(search chat.Search) object {
 	body := object{
 		"query":            rankQuery(search),
 		"sort":             order(search),
-		"size":             search.Limit + 1, // one more tells whether there are more
+		"size":             search.Limit + 1, // one more, to know whether there are more
 		"track_total_hits": false,
 		"timeout":          timeout(),
 		"_source":          object{"excludes": []string{"text"}},
@@ -166,7 +165,8 @@ func rankQuery(search chat.Search) object {
 		for _, term := range search.Query.Terms {
 			all = append(all, termQuery(term, rank))
 		}
-		ranks = append(ranks, object{"constant_score": object{"filter": object{"bool": object{"filter": all}}, "boost": rank}})
+		match := object{"bool": object{"filter": all}}
+		ranks = append(ranks, object{"constant_score": object{"filter": match, "boost": rank}})
 	}
 	return object{"bool": object{
 		"filter": filters(search),
@@ -211,8 +211,8 @@ func filters(search chat.Search) []object {
 	return all
 }
 
-// termQuery returns a query that a term matches with this rank or a better
-// one: the beginning of a word is what follows a space.
+// termQuery returns a query that a term matches with this rank or a better one. The
+// beginning of a word is what follows a space.
 func termQuery(term chat.Term, rank chat.Rank) object {
 	switch {
 	case term.Phrase || rank == chat.Whole:
@@ -224,7 +224,7 @@ func termQuery(term chat.Term, rank chat.Rank) object {
 	}
 }
 
-// containsQuery matches where the folded text contains another.
+// containsQuery matches documents whose folded text contains another.
 func containsQuery(text string) object {
 	const trigram = 3
 	if utf8.RuneCountInString(text) < trigram {

@@ -19,8 +19,8 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/signer/awsv2"
 )
 
-// How long a request may take at most; the caller's context may end it sooner.
-// A search's is below the 29 seconds of API Gateway.
+// How long a request may take; the caller's context may end it sooner. A search
+// ends before the 29 seconds of API Gateway.
 const (
 	pingTimeout   = 3 * time.Second
 	searchTimeout = 10 * time.Second
@@ -28,8 +28,8 @@ const (
 	setupTimeout  = 60 * time.Second
 )
 
-// Index is a chat.Index on OpenSearch. Its methods may be called at the same
-// time. It does not try again: its callers do, and know how long they may.
+// Index implements chat.Index on OpenSearch. It is safe for concurrent use. It does
+// not retry: its callers do, and know for how long they may.
 type Index struct {
 	transport opensearchapi.Transport
 	name      string
@@ -73,7 +73,7 @@ func New(cfg aws.Config, c Config) (*Index, error) {
 	return &Index{transport: transport, name: name}, nil
 }
 
-// newSigner returns nil where requests are not signed.
+// newSigner returns nil if requests to the endpoint are not signed.
 func newSigner(cfg aws.Config, endpoint *url.URL) (signer.Signer, error) {
 	service := signingService(endpoint)
 	if service == "" {
@@ -85,16 +85,16 @@ func newSigner(cfg aws.Config, endpoint *url.URL) (signer.Signer, error) {
 	return awsv2.NewSignerWithService(cfg, service)
 }
 
-// newHTTPTransport keeps more connections to its one host than the 2 of
-// net/http's default.
+// newHTTPTransport keeps more idle connections to its one host than the 2 of
+// net/http.
 func newHTTPTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = t.MaxIdleConns
 	return t
 }
 
-// Ping returns an error that wraps chat.ErrUnavailable where the server does
-// not answer.
+// Ping returns an error that wraps chat.ErrUnavailable if the server does not
+// respond.
 func (x *Index) Ping(ctx context.Context) error {
 	if err := x.do(ctx, pingTimeout, opensearchapi.PingRequest{}, nil); err != nil {
 		return fmt.Errorf("ping OpenSearch: %w", err)
@@ -107,11 +107,11 @@ type request interface {
 	Do(ctx context.Context, transport opensearchapi.Transport) (*opensearchapi.Response, error)
 }
 
-// do sends a request and decodes the answer into one where that is not nil. An
-// answer that is no success is a *statusError; an error that may pass wraps
-// chat.ErrUnavailable.
-func (x *Index) do(ctx context.Context, limit time.Duration, r request, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// do sends a request and decodes the response's body into the value that into
+// points to, unless it is nil. It returns a *statusError if the response is not a
+// success; an error wraps chat.ErrUnavailable if the same request may succeed later.
+func (x *Index) do(ctx context.Context, timeout time.Duration, r request, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	res, err := r.Do(ctx, x.transport)
 	if err != nil {
@@ -123,16 +123,16 @@ func (x *Index) do(ctx context.Context, limit time.Duration, r request, answer a
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		return fmt.Errorf("%w: read the answer: %w", chat.ErrUnavailable, err)
+		return fmt.Errorf("%w: read response: %w", chat.ErrUnavailable, err)
 	}
 	if res.IsError() {
 		return newStatusError(res.StatusCode, body)
 	}
-	if answer == nil {
+	if into == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return fmt.Errorf("%w: decode the answer: %w", chat.ErrUnavailable, err)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%w: decode response: %w", chat.ErrUnavailable, err)
 	}
 	return nil
 }
@@ -181,9 +181,9 @@ func (e *statusError) Error() string {
 	return status + ": " + e.reason.String()
 }
 
-// Is makes every refusal wrap chat.ErrUnavailable but those of the request
-// itself, which would be refused again. Those of access, or of an index that
-// is not there, are mended on the server.
+// Is makes every refusal wrap chat.ErrUnavailable, except those of the request
+// itself, which would be refused again. A missing permission or index is mended on
+// the server.
 func (e *statusError) Is(target error) bool {
 	return target == chat.ErrUnavailable &&
 		e.status != http.StatusBadRequest && e.status != http.StatusRequestEntityTooLarge

@@ -98,7 +98,7 @@ func TestApplyErrors(t *testing.T) {
 		{"shard away", 200, `{"items":[` + item(503, "unavailable_shards_exception") + `]}`, true, true, "unavailable_shards_exception"},
 		{"no index", 200, `{"items":[` + item(404, "index_not_found_exception") + `]}`, true, true, "index_not_found_exception"},
 		{"answer for none", 200, `{"items":[]}`, true, true, "0 documents of 1"},
-		{"answer is no JSON", 200, `<html>`, true, true, "decode the answer"},
+		{"answer is no JSON", 200, `<html>`, true, true, "decode response"},
 		{"all refused", 400, `{"error":{"type":"parse_exception","reason":"` + secret + `","caused_by":{"type":"deep_exception","reason":"` + secret + `"}},"status":400}`, true, false, "parse_exception: deep_exception"},
 		{"too large", 413, ``, true, false, "413"},
 		{"throttled", 429, `429 Too Many Requests /_bulk`, true, true, "429"},

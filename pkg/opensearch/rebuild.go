@@ -18,26 +18,25 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
-// Rebuild is a chat.Rebuild on OpenSearch: the index <alias>-<n+1> beside the
-// live one, <alias>-<n>.
+// Rebuild implements chat.Rebuild on OpenSearch: it builds the index <alias>-<n+1>
+// beside the live one, <alias>-<n>.
 //
-// While it is built it stands behind an alias <alias>-next-<random>, which is
-// how the next process finds it, and its mapping's _meta holds how far it is.
-// The alias belongs to one process: whoever goes on with a build gives it
-// another in the same step that takes the first one away. All that a process
-// does to the new index, it does through its alias, so one that was taken over
-// from, or whose build was abandoned, can change and switch nothing any more.
+// While it is built, the new index has an alias <alias>-next-<random>, by which the
+// next process finds it, and its mapping's _meta has the progress. The alias belongs
+// to one process: whoever resumes a build replaces the alias by another in one step.
+// A process changes the new index only through its alias, so that one whose build
+// was taken over or abandoned can no longer change or switch anything.
 //
-// What changes meanwhile is found by the sequence numbers that OpenSearch gives
-// the writes of each shard of the live index: they only grow, so the documents
-// with numbers above the ones of the begin are those that changed. The table
-// has all else, and versions decide where both have a message.
+// What changes meanwhile is found by the sequence numbers that OpenSearch gives the
+// writes of each shard of the live index: they only grow, so the documents with
+// numbers above those of the beginning are those that changed. All others are in
+// the table, and versions decide if a message is in both.
 //
-// Switch blocks writes to the live index for the last catch-up, which is done
-// when all writes under way have ended. The indexer's writes fail for that
-// moment and are repeated, then into the new index; searches go on. Another
-// process may end the block in that moment, so what the old index took since
-// is brought over after the switch too, before that index is removed.
+// Switch blocks writes to the live index for the last catch-up, which begins when
+// all writes in progress have ended. The indexer's writes fail meanwhile and are
+// retried, then on the new index; searches continue. Another process may end the
+// block at that moment, so what the old index has accepted since is indexed after
+// the switch too, before that index is removed.
 type Rebuild struct {
 	live  *Index // the alias
 	own   *Index // <alias>-next-<random>
@@ -47,26 +46,26 @@ type Rebuild struct {
 
 var _ chat.Rebuild = (*Rebuild)(nil)
 
-// buildState is what the new index's mapping holds in _meta.
+// buildState is the state of a build, in _meta of the new index's mapping.
 type buildState struct {
-	From     string           `json:"from"`     // the index that was live at the begin
-	Shards   map[string]int64 `json:"shards"`   // per shard of it, the sequence number up to which changes are in
+	From     string           `json:"from"`     // the index that was live at the beginning
+	Shards   map[string]int64 `json:"shards"`   // per shard of it, the sequence number up to which changes are indexed
 	Progress chat.Progress    `json:"progress"` // of the scan
 }
 
-// Rebuild begins an index beside the live one or goes on with the one that was
-// begun before; whoever built that one then gets chat.ErrReplaced. It calls
-// Setup first, so there always is a live one.
+// Rebuild begins a build beside the live index or resumes the one that was begun
+// before; the process that built that one then gets chat.ErrReplaced. It calls Setup
+// first, so that there is a live index.
 func (x *Index) Rebuild(ctx context.Context) (*Rebuild, error) {
 	own := x.name + nextInfix + strings.ToLower(rand.Text())
 	b := &Rebuild{live: x, own: &Index{transport: x.transport, name: own}}
 	if err := b.begin(ctx); err != nil {
-		return nil, fmt.Errorf("begin index beside %s: %w", x.name, err)
+		return nil, fmt.Errorf("begin rebuild of index %s: %w", x.name, err)
 	}
 	return b, nil
 }
 
-// nextInfix stands between the live alias and the random part of a build's.
+// nextInfix is between the live alias and the random part of a build's alias.
 const nextInfix = "-next-"
 
 func (b *Rebuild) begin(ctx context.Context) error {
@@ -78,7 +77,7 @@ func (b *Rebuild) begin(ctx context.Context) error {
 		return err
 	}
 	if from == "" {
-		return fmt.Errorf("there is no alias %s", b.live.name)
+		return fmt.Errorf("the alias %s does not exist", b.live.name)
 	}
 	if err := b.removeReplaced(ctx, from); err != nil {
 		return err
@@ -93,14 +92,14 @@ func (b *Rebuild) begin(ctx context.Context) error {
 	return b.takeOver(ctx, alias)
 }
 
-// behindAlias returns the one index behind the alias, "" where there is none.
+// behindAlias returns the one index behind the alias, "" if there is none.
 func (x *Index) behindAlias(ctx context.Context) (string, error) {
 	indexes, err := x.behind(ctx, x.name)
 	if err != nil {
 		return "", err
 	}
 	if len(indexes) > 1 {
-		return "", fmt.Errorf("there are %d indexes behind the alias %s, want one", len(indexes), x.name)
+		return "", fmt.Errorf("%d indexes behind the alias %s, want 1", len(indexes), x.name)
 	}
 	for name := range indexes {
 		return name, nil
@@ -108,30 +107,30 @@ func (x *Index) behindAlias(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// behind returns the indexes behind an alias, or a pattern of aliases, each
-// with one of them.
+// behind returns the indexes behind an alias, or behind the aliases that match a
+// pattern, each with one alias.
 func (x *Index) behind(ctx context.Context, alias string) (map[string]string, error) {
-	var answer map[string]struct {
+	var found map[string]struct {
 		Aliases map[string]struct{} `json:"aliases"`
 	}
-	err := x.do(ctx, setupTimeout, opensearchapi.IndicesGetAliasRequest{Name: []string{alias}}, &answer)
+	err := x.do(ctx, setupTimeout, opensearchapi.IndicesGetAliasRequest{Name: []string{alias}}, &found)
 	if hasStatus(err, http.StatusNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for alias %s: %w", alias, err)
 	}
-	indexes := make(map[string]string, len(answer))
-	for index, found := range answer {
-		for name := range found.Aliases {
+	indexes := make(map[string]string, len(found))
+	for index, aliases := range found {
+		for name := range aliases.Aliases {
 			indexes[index] = name
 		}
 	}
 	return indexes, nil
 }
 
-// removeReplaced removes the index that the live one has replaced, where the
-// process that switched did not come to it.
+// removeReplaced removes the index that the live one has replaced, if the process
+// that switched has not done so.
 func (b *Rebuild) removeReplaced(ctx context.Context, live string) error {
 	state, err := b.readState(ctx, live)
 	if err != nil || state.From == "" {
@@ -144,9 +143,9 @@ func (b *Rebuild) removeReplaced(ctx context.Context, live string) error {
 	return b.remove(ctx, state.From)
 }
 
-// find looks for a build that was begun beside the live index, and returns its
-// alias, "" where there is none. Others, beside an index that is live no more
-// or begun in the same moment, are removed.
+// find returns the alias of a build that was begun beside the live index, "" if
+// there is none. It removes others, which were begun at the same moment or beside an
+// index that is no longer live.
 func (b *Rebuild) find(ctx context.Context, from string) (alias string, err error) {
 	builds, err := b.live.behind(ctx, b.live.name+nextInfix+"*")
 	if err != nil {
@@ -168,7 +167,7 @@ func (b *Rebuild) find(ctx context.Context, from string) (alias string, err erro
 	return alias, nil
 }
 
-// takeOver makes the build behind an alias this process's own.
+// takeOver replaces the alias of a build by this process's own.
 func (b *Rebuild) takeOver(ctx context.Context, alias string) error {
 	err := b.changeAliases(ctx,
 		object{"remove": object{"index": b.to, "alias": alias, "must_exist": true}},
@@ -176,11 +175,11 @@ func (b *Rebuild) takeOver(ctx context.Context, alias string) error {
 	if err != nil {
 		return fmt.Errorf("take over index %s: %w", b.to, replaced(err))
 	}
-	return b.allowWrites(ctx) // where a process was killed while it switched
+	return b.allowWrites(ctx) // a process may have been killed while it switched
 }
 
-// create creates the new index. The sequence numbers are read before, and the
-// table is scanned after it, so no change is in neither.
+// create creates the new index. The sequence numbers are read before it and the
+// table is scanned after it, so that each change is in one of them.
 func (b *Rebuild) create(ctx context.Context, from string) error {
 	shards, err := b.checkpoints(ctx, from)
 	if err != nil {
@@ -208,18 +207,19 @@ func (b *Rebuild) create(ctx context.Context, from string) error {
 	return nil
 }
 
-// freeName returns <alias>-<n> with the number after the highest there is.
+// freeName returns <alias>-<n> with the number after the highest existing one.
 func (b *Rebuild) freeName(ctx context.Context) (string, error) {
-	var answer map[string]json.RawMessage
-	err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesGetAliasRequest{Index: []string{b.live.name + "-*"}}, &answer)
+	var found map[string]json.RawMessage
+	list := opensearchapi.IndicesGetAliasRequest{Index: []string{b.live.name + "-*"}}
+	err := b.live.do(ctx, setupTimeout, list, &found)
 	if err != nil {
 		return "", fmt.Errorf("list indexes: %w", err)
 	}
 	numbered := regexp.MustCompile("^" + regexp.QuoteMeta(b.live.name) + "-([0-9]{1,9})$")
 	highest := 0
-	for name := range answer {
-		if found := numbered.FindStringSubmatch(name); found != nil {
-			n, err := strconv.Atoi(found[1])
+	for name := range found {
+		if match := numbered.FindStringSubmatch(name); match != nil {
+			n, err := strconv.Atoi(match[1])
 			if err != nil {
 				return "", fmt.Errorf("list indexes: %w", err)
 			}
@@ -233,18 +233,20 @@ func (b *Rebuild) freeName(ctx context.Context) (string, error) {
 func (s buildState) mapping() object { return object{"_meta": object{"rebuild": s}} }
 
 func (b *Rebuild) readState(ctx context.Context, index string) (buildState, error) {
-	var answer map[string]struct {
+	var found map[string]struct {
 		Mappings struct {
 			Meta struct {
 				Rebuild buildState `json:"rebuild"`
 			} `json:"_meta"`
 		} `json:"mappings"`
 	}
-	err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesGetMappingRequest{Index: []string{index}, FilterPath: []string{"*.mappings._meta"}}, &answer)
+	err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesGetMappingRequest{
+		Index: []string{index}, FilterPath: []string{"*.mappings._meta"},
+	}, &found)
 	if err != nil {
-		return buildState{}, fmt.Errorf("read how far index %s is: %w", index, err)
+		return buildState{}, fmt.Errorf("read progress of index %s: %w", index, err)
 	}
-	return answer[index].Mappings.Meta.Rebuild, nil
+	return found[index].Mappings.Meta.Rebuild, nil
 }
 
 // Progress implements chat.Rebuild.
@@ -259,22 +261,24 @@ func (b *Rebuild) Apply(ctx context.Context, messages []chat.Message) []error {
 	return errs
 }
 
-// Save implements chat.Rebuild. OpenSearch answers a bulk when it is durable.
+// Save implements chat.Rebuild. OpenSearch responds to a bulk request when it is
+// durable.
 func (b *Rebuild) Save(ctx context.Context, p chat.Progress) error {
 	b.state.Progress = p
 	body, err := json.Marshal(b.state.mapping())
 	if err != nil {
 		return err
 	}
-	err = b.live.do(ctx, setupTimeout, opensearchapi.IndicesPutMappingRequest{Index: []string{b.own.name}, Body: bytes.NewReader(body)}, nil)
+	put := opensearchapi.IndicesPutMappingRequest{Index: []string{b.own.name}, Body: bytes.NewReader(body)}
+	err = b.live.do(ctx, setupTimeout, put, nil)
 	if err != nil {
-		return fmt.Errorf("note how far index %s is: %w", b.to, replaced(err))
+		return fmt.Errorf("save progress of index %s: %w", b.to, replaced(err))
 	}
 	return nil
 }
 
-// replaced returns chat.ErrReplaced where a request failed because the alias
-// or the index that it names is gone.
+// replaced returns chat.ErrReplaced if a request failed because its alias or index
+// no longer exists.
 func replaced(err error) error {
 	if hasStatus(err, http.StatusNotFound) {
 		return fmt.Errorf("%w (%v)", chat.ErrReplaced, err)
@@ -285,8 +289,8 @@ func replaced(err error) error {
 // Abandon removes what was built so far.
 func (b *Rebuild) Abandon(ctx context.Context) error { return b.remove(ctx, b.to) }
 
-// remove removes an index, unless it stands behind the live alias. Again is no
-// change.
+// remove removes an index, unless it is behind the live alias. Removing again is
+// safe.
 func (b *Rebuild) remove(ctx context.Context, index string) error {
 	live, err := b.live.behindAlias(ctx)
 	if err != nil {

@@ -12,19 +12,19 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
-// catchUpPage is how many changed documents are brought over at a time.
+// catchUpPage is how many changed documents are indexed at a time.
 const catchUpPage = 200
 
 // CatchUp implements chat.Rebuild.
 func (b *Rebuild) CatchUp(ctx context.Context) (int, error) { return b.catchUp(ctx, b) }
 
-// applier is a build or the live index.
+// applier is a Rebuild or the live index.
 type applier interface {
 	Apply(ctx context.Context, messages []chat.Message) []error
 }
 
-// catchUp brings what changed in the index that was live at the begin into
-// another.
+// catchUp indexes what has changed in the index that was live at the beginning into
+// another index.
 func (b *Rebuild) catchUp(ctx context.Context, into applier) (int, error) {
 	upTo, err := b.checkpoints(ctx, b.state.From)
 	if err != nil {
@@ -44,7 +44,7 @@ func (b *Rebuild) catchUp(ctx context.Context, into applier) (int, error) {
 	return applied, nil
 }
 
-// catchUpShard brings over what changed in a shard up to a sequence number.
+// catchUpShard indexes what has changed in a shard up to a sequence number.
 func (b *Rebuild) catchUpShard(ctx context.Context, into applier, shard string, last int64) (applied int, err error) {
 	for done := b.state.Shards[shard]; done < last; {
 		messages, highest, err := b.changed(ctx, shard, done, last)
@@ -63,8 +63,8 @@ func (b *Rebuild) catchUpShard(ctx context.Context, into applier, shard string, 
 	return applied, nil
 }
 
-// changed returns the first documents of a shard with sequence numbers above
-// one and up to another, and the highest of theirs.
+// changed returns the first documents of a shard with sequence numbers above after
+// and up to upTo, and the highest of their numbers.
 func (b *Rebuild) changed(ctx context.Context, shard string, after, upTo int64) ([]chat.Message, int64, error) {
 	body, err := json.Marshal(object{
 		"query":            object{"range": object{"_seq_no": object{"gt": after, "lte": upTo}}},
@@ -76,7 +76,7 @@ func (b *Rebuild) changed(ctx context.Context, shard string, after, upTo int64) 
 	if err != nil {
 		return nil, 0, err
 	}
-	var answer struct {
+	var found struct {
 		Hits struct {
 			Hits []struct {
 				Source chat.Message `json:"_source"`
@@ -84,25 +84,26 @@ func (b *Rebuild) changed(ctx context.Context, shard string, after, upTo int64) 
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	whole := false
+	partial := false
 	err = b.live.do(ctx, setupTimeout, opensearchapi.SearchRequest{
-		Index: []string{b.state.From}, Preference: "_shards:" + shard, AllowPartialSearchResults: &whole, Body: bytes.NewReader(body),
+		Index: []string{b.state.From}, Preference: "_shards:" + shard,
+		AllowPartialSearchResults: &partial, Body: bytes.NewReader(body),
 		FilterPath: []string{"hits.hits._source", "hits.hits.sort"},
-	}, &answer)
+	}, &found)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read changes of index %s: %w", b.state.From, replaced(err))
 	}
-	messages, highest := make([]chat.Message, len(answer.Hits.Hits)), after
-	for i, h := range answer.Hits.Hits {
+	messages, highest := make([]chat.Message, len(found.Hits.Hits)), after
+	for i, h := range found.Hits.Hits {
 		messages[i], highest = h.Source, h.Sort[0]
 	}
 	return messages, highest, nil
 }
 
-// checkpoints returns, per shard of an index, the sequence number up to which
-// all writes are done on every copy of it: a refresh makes all of them visible.
+// checkpoints returns, per shard of an index, the sequence number up to which all
+// writes are done on every copy: a refresh makes all of them visible.
 func (b *Rebuild) checkpoints(ctx context.Context, index string) (map[string]int64, error) {
-	var answer struct {
+	var found struct {
 		Indices map[string]struct {
 			Shards map[string][]struct {
 				Routing struct {
@@ -117,26 +118,27 @@ func (b *Rebuild) checkpoints(ctx context.Context, index string) (map[string]int
 	err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesStatsRequest{
 		Index: []string{index}, Level: "shards",
 		FilterPath: []string{"indices.*.shards.*.routing.primary", "indices.*.shards.*.seq_no"},
-	}, &answer)
+	}, &found)
 	if err != nil {
 		return nil, fmt.Errorf("read sequence numbers of index %s: %w", index, replaced(err))
 	}
-	found := map[string]int64{}
-	for shard, copies := range answer.Indices[index].Shards {
+	checkpoints := map[string]int64{}
+	for shard, copies := range found.Indices[index].Shards {
 		for _, c := range copies {
 			if c.Routing.Primary {
-				found[shard] = c.Sequence.Global
+				checkpoints[shard] = c.Sequence.Global
 			}
 		}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("%w: index %s has no shard at work", chat.ErrUnavailable, index)
+	if len(checkpoints) == 0 {
+		return nil, fmt.Errorf("%w: index %s has no active shard", chat.ErrUnavailable, index)
 	}
-	return found, nil
+	return checkpoints, nil
 }
 
 func (b *Rebuild) refresh(ctx context.Context, index string) error {
-	if err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesRefreshRequest{Index: []string{index}}, nil); err != nil {
+	refresh := opensearchapi.IndicesRefreshRequest{Index: []string{index}}
+	if err := b.live.do(ctx, setupTimeout, refresh, nil); err != nil {
 		return fmt.Errorf("refresh index %s: %w", index, replaced(err))
 	}
 	return nil

@@ -10,22 +10,22 @@ import (
 
 	"chatapi/pkg/chat"
 
+	smithytime "github.com/aws/smithy-go/time"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
 const (
 	// closeEnough is how few changes may be left when writes are blocked, and
-	// chases how often Switch tries to come that close.
-	closeEnough, chases = 100, 10
-	// lastSearches is how long the old index outlives its place, for searches
-	// that looked up the alias before: longer than a shard searches at most.
+	// catchUps how often Switch catches up to come that close.
+	closeEnough, catchUps = 100, 10
+	// lastSearches is how long the old index is kept after the switch, for searches
+	// that resolved the alias before: longer than a shard may search.
 	lastSearches = engineTimeout + time.Second
 )
 
-// Switch implements chat.Rebuild. Writes are blocked for about a second.
-// Afterwards the old index stays for some seconds, for searches under way.
-// Called again after an error, it goes on where it was, also where it was
-// switched and the answer was lost.
+// Switch implements chat.Rebuild. Writes are blocked for about a second. Then the
+// old index stays for some seconds, for searches in progress. Called again after an
+// error, Switch continues, even if only the response to the switch was lost.
 func (b *Rebuild) Switch(ctx context.Context) error {
 	live, err := b.live.behindAlias(ctx)
 	if err != nil {
@@ -39,9 +39,9 @@ func (b *Rebuild) Switch(ctx context.Context) error {
 	return b.retire(ctx)
 }
 
-// goLive puts the new index in the place of the live one.
+// goLive replaces the live index by the new one.
 func (b *Rebuild) goLive(ctx context.Context) error {
-	for range chases {
+	for range catchUps {
 		n, err := b.CatchUp(ctx)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (b *Rebuild) goLive(ctx context.Context) error {
 	return nil
 }
 
-// replace puts the new index behind the alias once nothing is missing in it.
+// replace puts the new index behind the alias after the last catch-up.
 func (b *Rebuild) replace(ctx context.Context) error {
 	if _, err := b.CatchUp(ctx); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (b *Rebuild) replace(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	// The answer may be lost of a switch that was made.
+	// Perhaps only the response was lost.
 	live, lookErr := b.live.behindAlias(context.WithoutCancel(ctx))
 	switch {
 	case lookErr != nil:
@@ -88,7 +88,7 @@ func (b *Rebuild) replace(ctx context.Context) error {
 	}
 }
 
-// changeAliases makes all of the changes, or none where one cannot be made.
+// changeAliases makes all of the changes, or none if one cannot be made.
 func (b *Rebuild) changeAliases(ctx context.Context, changes ...object) error {
 	body, err := json.Marshal(object{"actions": changes})
 	if err != nil {
@@ -97,15 +97,13 @@ func (b *Rebuild) changeAliases(ctx context.Context, changes ...object) error {
 	return b.live.do(ctx, setupTimeout, opensearchapi.IndicesUpdateAliasesRequest{Body: bytes.NewReader(body)}, nil)
 }
 
-// retire removes the old index after the last searches of it, and when all that
-// was written to it is in the new one.
+// retire removes the old index after its last searches, and when all that was
+// written to it is in the new one.
 func (b *Rebuild) retire(ctx context.Context) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(lastSearches):
-	case <-ctx.Done():
+	if smithytime.SleepWithContext(ctx, lastSearches) != nil {
 		return nil // the next rebuild removes it
 	}
 	if err := b.settle(ctx); err != nil {
@@ -117,9 +115,9 @@ func (b *Rebuild) retire(ctx context.Context) error {
 	return nil // it is switched, and the next rebuild removes it
 }
 
-// settle brings over what the old index took between the last catch-up and the
-// switch, where another process let it be written again, and blocks it for
-// good. It is no error where the index is gone: whoever removed it has settled.
+// settle indexes what the old index has accepted between the last catch-up and the
+// switch, if another process has allowed writes to it, and blocks it permanently. It
+// is not an error if that index does not exist: whoever removed it has settled.
 func (b *Rebuild) settle(ctx context.Context) error {
 	err := b.blockWrites(ctx)
 	if err == nil {
@@ -131,22 +129,23 @@ func (b *Rebuild) settle(ctx context.Context) error {
 	return err
 }
 
-// blockWrites refuses writes to the index that was live at the begin, and
-// returns when those under way have ended. OpenSearch waits for them only where
-// there was no block, so one that another process left is taken away first.
+// blockWrites blocks writes to the index that was live at the beginning, and returns
+// when those in progress have ended. OpenSearch waits for them only if there was no
+// block, so one that another process has left is removed first.
 //
 // https://docs.opensearch.org/latest/api-reference/index-apis/blocks/
 func (b *Rebuild) blockWrites(ctx context.Context) error {
 	if err := b.allowWrites(ctx); err != nil {
 		return err
 	}
-	var answer struct {
+	var blocked struct {
 		Acknowledged       bool `json:"acknowledged"`
 		ShardsAcknowledged bool `json:"shards_acknowledged"`
 	}
-	err := b.live.do(ctx, setupTimeout, opensearchapi.IndicesAddBlockRequest{Index: []string{b.state.From}, Block: "write"}, &answer)
-	if err == nil && !(answer.Acknowledged && answer.ShardsAcknowledged) {
-		err = fmt.Errorf("%w: not all shards know of it", chat.ErrUnavailable)
+	block := opensearchapi.IndicesAddBlockRequest{Index: []string{b.state.From}, Block: "write"}
+	err := b.live.do(ctx, setupTimeout, block, &blocked)
+	if err == nil && !(blocked.Acknowledged && blocked.ShardsAcknowledged) {
+		err = fmt.Errorf("%w: not acknowledged by all shards", chat.ErrUnavailable)
 	}
 	if err != nil {
 		return fmt.Errorf("block writes to index %s: %w", b.state.From, replaced(err))
@@ -154,9 +153,9 @@ func (b *Rebuild) blockWrites(ctx context.Context) error {
 	return nil
 }
 
-// unblock lets the live index be written again after a switch that failed,
-// also where the context has ended. Where it cannot be told whether the switch
-// was made, writes stay blocked until the next rebuild: better late than lost.
+// unblock allows writes to the live index after a switch that failed, even if the
+// context has ended. If it is not known whether the switch was made, writes stay
+// blocked until the next rebuild: late is better than lost.
 func (b *Rebuild) unblock(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	live, err := b.live.behindAlias(ctx)
@@ -177,7 +176,8 @@ func (b *Rebuild) allowWrites(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = b.live.do(ctx, setupTimeout, opensearchapi.IndicesPutSettingsRequest{Index: []string{b.state.From}, Body: bytes.NewReader(body)}, nil)
+	put := opensearchapi.IndicesPutSettingsRequest{Index: []string{b.state.From}, Body: bytes.NewReader(body)}
+	err = b.live.do(ctx, setupTimeout, put, nil)
 	if err != nil {
 		return fmt.Errorf("allow writes to index %s: %w", b.state.From, replaced(err))
 	}

@@ -14,15 +14,14 @@ import (
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
 
-// indexJSON holds the settings and the mapping of an index.
+// indexJSON is the settings and the mapping of an index.
 //
 //go:embed index.json
 var indexJSON []byte
 
-// Setup creates what the index needs where it is not there yet: an index
-// template for the indexes behind the alias, and the first of them, named
-// <alias>-1. It may be called again and by several callers at the same time.
-// An index behind the alias is left as it is.
+// Setup creates what the index needs if it does not exist yet: an index template
+// for the indexes behind the alias, and the first of them, named <alias>-1. It is
+// safe to call again and concurrently. An index behind the alias stays as it is.
 func (x *Index) Setup(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
@@ -52,7 +51,8 @@ func (x *Index) putTemplate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return x.do(ctx, setupTimeout, opensearchapi.IndicesPutIndexTemplateRequest{Name: x.name, Body: bytes.NewReader(body)}, nil)
+	put := opensearchapi.IndicesPutIndexTemplateRequest{Name: x.name, Body: bytes.NewReader(body)}
+	return x.do(ctx, setupTimeout, put, nil)
 }
 
 func (x *Index) aliasExists(ctx context.Context) (bool, error) {
@@ -63,8 +63,8 @@ func (x *Index) aliasExists(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// createFirst creates the first index with its alias, in one step. Where
-// another caller was faster, that one made the alias as well.
+// createFirst creates the first index with its alias, in one step. If another
+// caller was faster, that one created the alias as well.
 func (x *Index) createFirst(ctx context.Context) error {
 	body, err := json.Marshal(map[string]any{
 		"aliases": map[string]any{x.name: map[string]any{"is_write_index": true}},
@@ -72,7 +72,8 @@ func (x *Index) createFirst(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = x.do(ctx, setupTimeout, opensearchapi.IndicesCreateRequest{Index: x.firstIndex(), Body: bytes.NewReader(body)}, nil)
+	create := opensearchapi.IndicesCreateRequest{Index: x.firstIndex(), Body: bytes.NewReader(body)}
+	err = x.do(ctx, setupTimeout, create, nil)
 	if !alreadyExists(err) {
 		return err
 	}

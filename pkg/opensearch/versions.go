@@ -13,8 +13,8 @@ import (
 
 var _ chat.VersionIndex = (*Index)(nil)
 
-// Versions implements chat.VersionIndex with one search. It sees what a search
-// sees: what was applied is in it after the next refresh.
+// Versions implements chat.VersionIndex with one search: what was applied is in the
+// result after the next refresh.
 func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64) (map[int64]chat.Indexed, error) {
 	body, err := json.Marshal(object{
 		"query": object{"bool": object{"filter": []object{
@@ -29,7 +29,7 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 	if err != nil {
 		return nil, fmt.Errorf("encode search: %w", err)
 	}
-	var found answer
+	var found response
 	partial := false
 	err = x.do(ctx, searchTimeout, opensearchapi.SearchRequest{
 		Index: []string{x.name}, Routing: []string{id.AppToken}, Body: bytes.NewReader(body),
@@ -44,7 +44,9 @@ func (x *Index) Versions(ctx context.Context, id chat.ChatID, first, last int64)
 	}
 	held := make(map[int64]chat.Indexed, len(found.Hits.Hits))
 	for _, h := range found.Hits.Hits {
-		held[h.Source.Number] = chat.Indexed{Version: h.Source.Version, CreatedAt: h.Source.CreatedAt, Deleted: h.Source.Deleted()}
+		held[h.Source.Number] = chat.Indexed{
+			Version: h.Source.Version, CreatedAt: h.Source.CreatedAt, Deleted: h.Source.Deleted(),
+		}
 	}
 	return held, nil
 }

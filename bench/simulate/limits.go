@@ -8,27 +8,27 @@ type limits struct {
 
 	// create-message and the account's Lambda functions.
 	concurrency    float64 // environments at the same time, of the account
-	perEnvironment float64 // requests that one environment takes
+	perEnvironment float64 // requests that one environment handles
 	scaling        float64 // environments that a function gains
 
 	// DynamoDB.
-	tableUnits   float64 // write units that a table takes from its first day
-	tableQuota   float64 // write units of one table at most
-	doubleWithin float64 // seconds after which a full table takes twice as much
+	tableUnits   float64 // write units of a new table
+	tableQuota   float64 // write units of one table, at most
+	doubleWithin float64 // seconds after which the units of a full table double
 	itemUnits    float64 // write units of one item, and of one partition
 	isolateAfter float64 // seconds after which hot items have partitions of their own
 
 	// SQS and the writer.
 	inFlight       float64 // messages received and not deleted, of a queue
 	pollers        float64 // concurrent batches that a mapping begins with
-	pollersPerMin  float64 // that it gains
-	mostPollers    float64 // of a mapping
+	pollersPerMin  float64 // that it gains a minute
+	maxPollers     float64 // of a mapping
 	writers        float64 // the template's WriterConcurrency
 	batch          float64 // the mapping's BatchSize
 	batchSeconds   float64 // a writer's time for one batch
 	rowUnits       float64 // write units for one message's row of up to 1 KB
 	countUnits     float64 // write units for the count in one transaction
-	countsPerChat  float64 // transactions that one chat's count takes, one after the other
+	countsPerChat  float64 // transactions on one chat's count, in order
 	countsInStream bool    // counts are kept from the stream, and not with the rows
 
 	// The indexer and OpenSearch.
@@ -46,7 +46,7 @@ func today() limits {
 		apiRate: 1000, apiBurst: 2000,
 		concurrency: 1000, perEnvironment: 10, scaling: 100,
 		tableUnits: 4000, tableQuota: 40000, doubleWithin: 1800, itemUnits: 1000, isolateAfter: 300,
-		inFlight: 120000, pollers: 5, pollersPerMin: 300, mostPollers: 1250, writers: 10, batch: 99, batchSeconds: 0.05,
+		inFlight: 120000, pollers: 5, pollersPerMin: 300, maxPollers: 1250, writers: 10, batch: 99, batchSeconds: 0.05,
 		rowUnits: 2, countUnits: 2, countsPerChat: 100,
 		indexed: 1500,
 	}
@@ -64,7 +64,7 @@ var sources = []source{
 	{"DynamoDB: a partition, and so an item", "1,000 write units a second", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html"},
 	{"DynamoDB: hot items get partitions of their own", "after 5 minutes (assumed; AWS gives no time)", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html"},
 	{"DynamoDB: a write in a transaction", "twice the units", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"},
-	{"DynamoDB: transactions on one item", "100 a second (assumed: 10 ms each, one after the other)", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"},
+	{"DynamoDB: transactions on one item", "100 a second (assumed: 10 ms each, in order)", "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"},
 	{"SQS: sends to a standard queue", "nearly unlimited", "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"},
 	{"SQS: messages in flight of a standard queue", "120,000", "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"},
 	{"Lambda: batches of a queue's mapping at the same time", "5, and 300 more a minute up to 1,250", "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"},
@@ -79,15 +79,19 @@ type step struct {
 	change func(*limits)
 }
 
-// steps raise what saturates, one after the other.
+// steps raise what saturates, in order.
 var steps = []step{
 	{"as the template's defaults are", func(*limits) {}},
-	{"ThrottlingRate at the account's 10,000, WriterConcurrency 1,000", func(l *limits) { l.apiRate, l.apiBurst, l.writers = 10000, 5000, 1000 }},
+	{"ThrottlingRate at the account's 10,000, WriterConcurrency 1,000", func(l *limits) {
+		l.apiRate, l.apiBurst, l.writers = 10000, 5000, 1000
+	}},
 	{"quota of API Gateway raised to 120,000 a second", func(l *limits) { l.apiRate, l.apiBurst = 120000, 5000 }},
 	{"quota of Lambda raised to 15,000 environments", func(l *limits) { l.concurrency = 15000 }},
 	{"quota of a table raised to 600,000 write units", func(l *limits) { l.tableQuota = 600000 }},
 	{"tables warmed for 600,000 write units before", func(l *limits) { l.tableUnits = 600000 }},
 	{"BatchSize 10,000 for the writer, with its window of 1 s", func(l *limits) { l.batch, l.batchSeconds = 10000, 1 }},
 	{"OpenSearch on 24 r7g.large.search", func(l *limits) { l.indexed = 24 * 5000 }},
-	{"rows by plain puts, counts from the stream", func(l *limits) { l.rowUnits, l.countUnits, l.countsInStream = 1, 0, true }},
+	{"rows by plain puts, counts from the stream", func(l *limits) {
+		l.rowUnits, l.countUnits, l.countsInStream = 1, 0, true
+	}},
 }

@@ -32,15 +32,15 @@ const (
 type result struct {
 	accepted, stored, indexed float64
 	refused                   map[string]float64 // by the place that refused
-	waiting                   map[string]float64 // what more waits each second, by the place that holds it up
+	waiting                   map[string]float64 // what is added to the backlog, by the place that delays it
 	busiest                   float64            // creates of the busiest chat that were accepted
 }
 
 // tick is the length of a step in seconds.
 const tick = 10
 
-// heads is how many of the busiest chats are followed one by one; the others
-// share what is left evenly.
+// heads is how many of the busiest chats are simulated each; the others share the
+// rest evenly.
 const heads = 5000
 
 // machine is the state of a run.
@@ -64,24 +64,25 @@ type table struct {
 	full  float64 // seconds for which it has been full
 }
 
-// take returns the units that a table gives of those asked for in a second, and
+// consume returns the units that a table provides of those wanted in a second, and
 // lets it grow.
-func (t *table) take(l limits, asked float64) float64 {
-	given := min(asked, t.units)
-	if asked < t.units {
+func (t *table) consume(l limits, wanted float64) float64 {
+	provided := min(wanted, t.units)
+	if wanted < t.units {
 		t.full = 0
-		return given
+		return provided
 	}
 	if t.full += tick; t.full >= l.doubleWithin {
 		t.units, t.full = min(2*t.units, l.tableQuota), 0
 	}
-	return given
+	return provided
 }
 
 func newMachine(of load, l limits) *machine {
 	m := &machine{limits: l, load: of, noise: rand.New(rand.NewPCG(of.seed, 1))}
 	m.environments, m.pollers = l.scaling*tick, min(l.pollers, l.writers)
-	m.counters, m.messages = table{units: min(l.tableUnits, l.tableQuota)}, table{units: min(l.tableUnits, l.tableQuota)}
+	m.counters.units = min(l.tableUnits, l.tableQuota)
+	m.messages.units = m.counters.units
 	var sum float64
 	for k := 1; k <= of.chats; k++ {
 		share := math.Pow(float64(k), -of.skew)
@@ -151,16 +152,16 @@ func (m *machine) numbers(r *result, rate float64) (heads []float64, rest float6
 	if m.hot < m.isolateAfter {
 		asked -= m.partitions(r, heads)
 	}
-	given := m.counters.take(m.limits, asked)
-	r.refused[atTable] += asked - given
+	provided := m.counters.consume(m.limits, asked)
+	r.refused[atTable] += asked - provided
 	for k := range heads {
-		heads[k] *= given / asked
+		heads[k] *= provided / asked
 	}
-	return heads, rest * given / asked
+	return heads, rest * provided / asked
 }
 
-// partitions cuts what busy chats ask of the partitions that they share, and
-// returns how much.
+// partitions reduces the rates of busy chats to what the partitions that they share
+// provide, and returns by how much.
 func (m *machine) partitions(r *result, heads []float64) (refused float64) {
 	sums := make([]float64, max(int(m.counters.units/m.itemUnits), 1))
 	for k, rate := range heads {
@@ -200,9 +201,9 @@ func (m *machine) store(r *result, heads []float64, rest float64) {
 		storable = room
 	}
 	unitsEach := m.rowUnits + m.countUnits/max(m.perCount(heads, rest), 1)
-	given := m.messages.take(m.limits, storable*unitsEach) / unitsEach
-	r.waiting[atRows] += storable - given
-	r.stored = given
+	stored := m.messages.consume(m.limits, storable*unitsEach) / unitsEach
+	r.waiting[atRows] += storable - stored
+	r.stored = stored
 	r.indexed = min(r.stored, m.indexed)
 	r.waiting[atIndex] += r.stored - r.indexed
 }
@@ -244,7 +245,7 @@ func (m *machine) perCount(heads []float64, rest float64) float64 {
 // grow lets Lambda scale for a tick.
 func (m *machine) grow() {
 	m.environments = min(m.environments+m.scaling*tick, m.concurrency)
-	m.pollers = min(m.pollers+m.pollersPerMin*tick/60, m.mostPollers, m.writers)
+	m.pollers = min(m.pollers+m.pollersPerMin*tick/60, m.maxPollers, m.writers)
 }
 
 func mean(results []result) result {

@@ -27,7 +27,7 @@ func TestSimulate(t *testing.T) {
 		l := today()
 		l.apiRate, l.concurrency, l.scaling = 1e9, 1e9, 1e9
 		l.tableUnits, l.tableQuota, l.itemUnits = 1e6, 1e6, 1e6
-		l.inFlight, l.pollers, l.mostPollers, l.writers = 1e12, 1e9, 1e9, 1e9
+		l.inFlight, l.pollers, l.maxPollers, l.writers = 1e12, 1e9, 1e9, 1e9
 		l.countsPerChat, l.indexed = 1e12, 1e12
 		change(&l)
 		return l
@@ -68,7 +68,7 @@ func TestTablesGrow(t *testing.T) {
 	l := limits{tableQuota: 10_000, doubleWithin: 1800}
 	grows := table{units: 4000}
 	for range 3600 / tick * 2 {
-		grows.take(l, 20_000)
+		grows.consume(l, 20_000)
 	}
 	if grows.units != 10_000 {
 		t.Errorf("%.0f units after two hours, want the quota", grows.units)

@@ -21,9 +21,9 @@ const (
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-dynamodb-transactions
 	maxRows = 99
 	// maxUnits is how many write units the rows of one transaction consume, unless
-	// one row alone consumes more. They go to one partition, which takes 1,000 a
-	// second: a larger transaction would be throttled when others write to it too,
-	// and lose all its units each time.
+	// one row alone consumes more. A chat's messages are in one partition, which
+	// takes 1,000 a second: a larger transaction would be throttled, as a whole,
+	// whenever others write to it too.
 	//
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 	maxUnits = 300

@@ -84,16 +84,16 @@ func writePage(w io.Writer, of load) {
 // writeChat writes what one chat takes.
 func writeChat(w io.Writer) {
 	fmt.Fprintf(w, "\n## One chat\n\n")
-	fmt.Fprintf(w, "The messages of a chat are written to one partition of the Messages table, which takes 1,000 write units "+
-		"a second. A row of up to 1 KB consumes 2 in a transaction, so a chat stores at most 500 such messages a second, "+
-		"and 495 in whole transactions of 99. A message of 16 KB has a row of 17 started KB, which consumes 34: 29 a second. "+
-		"The chat's counter allocates 1,000 numbers a second; creates that come faster than they can be stored wait in the "+
-		"queue.\n\n")
-	fmt.Fprintf(w, "The simulation follows each create through the queue, %d writers and their transactions, with the limits "+
-		"of the template and of the code. AWS does not say what a throttled transaction has consumed. The table has both "+
-		"extremes: nothing, and half of its units, which others then lack.\n\n", chatToday.writers)
-	fmt.Fprintln(w, "| row | created | for | a throttled transaction consumes | stored meanwhile | longest wait for a row "+
-		"| most receives | dead letters | expired |")
+	fmt.Fprintf(w, "The messages of a chat are written to one partition of the Messages table, which takes 1,000 "+
+		"write units a second. A row of up to 1 KB consumes 2 in a transaction, so a chat stores at most 500 such "+
+		"messages a second, and 495 in whole transactions of 99. A message of 16 KB has a row of 17 started KB, which "+
+		"consumes 34: 29 a second. The chat's counter allocates 1,000 numbers a second; creates that come faster than "+
+		"they can be stored wait in the queue.\n\n")
+	fmt.Fprintf(w, "The simulation follows each create through the queue, %d writers and their transactions, with the "+
+		"limits of the template and of the code. AWS does not say what a throttled transaction has consumed. The table "+
+		"has both extremes: nothing, and half of its units, which others then lack.\n\n", chatToday.writers)
+	fmt.Fprintln(w, "| row | created | for | a throttled transaction consumes | stored meanwhile "+
+		"| longest wait for a row | most receives | dead letters | expired |")
 	fmt.Fprintln(w, "|--:|--:|--:|---|--:|--:|--:|--:|--:|")
 	for _, load := range chatLoads {
 		writeChatLoad(w, load, 0, "nothing")

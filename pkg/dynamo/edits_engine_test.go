@@ -100,7 +100,8 @@ func storeRows(t *testing.T, s *dynamo.Store, now time.Time) (token string) {
 	}
 	c.Number, m.Number = 1, 1
 	ctx := t.Context()
-	err = errors.Join(s.CreateApp(ctx, app), s.CreateCounter(ctx, id), s.StoreChats(ctx, app.Token, []chat.Chat{c}), s.StoreMessages(ctx, id, []chat.Message{m}))
+	err = errors.Join(s.CreateApp(ctx, app), s.CreateCounter(ctx, id),
+		s.StoreChats(ctx, app.Token, []chat.Chat{c}), s.StoreMessages(ctx, id, []chat.Message{m}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,9 +38,13 @@ func TestEdit(t *testing.T) {
 		tombstone = ok(`{"Item": {"chat": {"S": "` + token + `#1"}, "message_number": {"N": "1"}, "version": {"N": "3"},
 			"created_at": {"S": "2026-03-14T15:00:00.000Z"}, "updated_at": {"S": "` + later + `"},
 			"deleted_at": {"S": "` + later + `"}}}`)
-		changed  = refused(http.StatusBadRequest, "ConditionalCheckFailedException")
-		conflict = refused(http.StatusBadRequest, "TransactionConflictException")
-		lost     = answer{err: io.ErrUnexpectedEOF}
+		changed   = refused(http.StatusBadRequest, "ConditionalCheckFailedException")
+		conflict  = refused(http.StatusBadRequest, "TransactionConflictException")
+		throttled = refused(http.StatusBadRequest, "ThrottlingException")
+		internal  = refused(http.StatusInternalServerError, "InternalServerError")
+		forbidden = refused(http.StatusBadRequest, "AccessDeniedException")
+		lost      = answer{err: io.ErrUnexpectedEOF}
+		away      = chat.ErrUnavailable
 	)
 	for _, tt := range []struct {
 		name    string
@@ -55,19 +59,19 @@ func TestEdit(t *testing.T) {
 		{"of a version that is no more", chat.Versions{1}, []answer{second}, chat.ErrVersionChanged, 0, 1},
 		{"of a deleted message", nil, []answer{tombstone}, chat.ErrMessageDeleted, 0, 1},
 		{"another edit came first", nil, []answer{first, changed, second, edited(3)}, nil, 3, 4},
-		{"another edit came first, and a version is named", chat.Versions{1}, []answer{first, changed, second}, chat.ErrVersionChanged, 0, 3},
+		{"the same, and a version is named", chat.Versions{1}, []answer{first, changed, second}, chat.ErrVersionChanged, 0, 3},
 		{"a transaction holds the row", nil, []answer{first, conflict, first, conflict, first, edited(2)}, nil, 2, 6},
-		{"throttled, so it was not made", nil, []answer{first, refused(http.StatusBadRequest, "ThrottlingException"), edited(2)}, nil, 2, 3},
+		{"throttled, so it was not made", nil, []answer{first, throttled, edited(2)}, nil, 2, 3},
 		{"the response is lost of an edit that was made", nil, []answer{first, lost, mine}, nil, 2, 3},
-		{"the same, and a version is named", chat.Versions{1}, []answer{first, lost, mine}, nil, 2, 3},
+		{"the response is lost, and a version is named", chat.Versions{1}, []answer{first, lost, mine}, nil, 2, 3},
 		{"the edit is lost", nil, []answer{first, lost, first, edited(2)}, nil, 2, 4},
 		{"the edit is late: it and not its retry is applied", nil, []answer{first, lost, first, changed, mine}, nil, 2, 5},
 		{"both responses are lost", nil, []answer{first, lost, first, lost, mine}, nil, 2, 5},
-		{"an error within DynamoDB", nil, []answer{first, refused(http.StatusInternalServerError, "InternalServerError"), first, edited(2)}, nil, 2, 4},
-		{"the response is lost, and another edit was made", nil, []answer{first, lost, over}, chat.ErrUnavailable, 0, 3},
-		{"the response is lost, and another edit was made in the same moment", nil, []answer{first, lost, second}, chat.ErrUnavailable, 0, 3},
+		{"an error within DynamoDB", nil, []answer{first, internal, first, edited(2)}, nil, 2, 4},
+		{"the response is lost, and another edit was made", nil, []answer{first, lost, over}, away, 0, 3},
+		{"the response is lost, and another edit was made at that moment", nil, []answer{first, lost, second}, away, 0, 3},
 		{"the response is lost, and it was deleted", nil, []answer{first, lost, tombstone}, chat.ErrMessageDeleted, 0, 3},
-		{"no permission", nil, []answer{first, refused(http.StatusBadRequest, "AccessDeniedException")}, errAny, 0, 2},
+		{"no permission", nil, []answer{first, forbidden}, errAny, 0, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

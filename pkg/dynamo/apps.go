@@ -101,7 +101,7 @@ func cursorAfter(app chat.App) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(app.Token))
 }
 
-// readCursor returns the key that a cursor stands for, nil for the first page.
+// readCursor returns the key in a cursor, nil for the first page.
 func readCursor(cursor string) (item, error) {
 	if cursor == "" {
 		return nil, nil

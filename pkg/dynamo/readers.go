@@ -30,19 +30,19 @@ func (s *Store) ReadState(ctx context.Context, id chat.ChatID, reader string) (c
 // MarkRead implements chat.Readers with the call of ReadState and, if the mark
 // rises, one write of 1 write unit: a reader's row is below 1 KB.
 func (s *Store) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadState, error) {
-	stands, last, err := s.markAndCounter(ctx, id, mark.Reader)
+	current, last, err := s.markAndCounter(ctx, id, mark.Reader)
 	if err != nil {
 		return chat.ReadState{}, err
 	}
 	if err := mark.Check(last); err != nil {
 		return chat.ReadState{}, err
 	}
-	if mark.LastRead > stands.LastRead {
-		if stands, err = s.raiseMark(ctx, id, mark); err != nil {
+	if mark.LastRead > current.LastRead {
+		if current, err = s.raiseMark(ctx, id, mark); err != nil {
 			return chat.ReadState{}, failure("mark read", err)
 		}
 	}
-	return chat.NewReadState(stands, last), nil
+	return chat.NewReadState(current, last), nil
 }
 
 // raiseMark writes a mark, unless another request has raised it as far or further

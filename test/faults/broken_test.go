@@ -39,6 +39,11 @@ type brokenStore struct {
 	count        int64 // added to each count of messages
 	update, gone func() bool
 	failing      *every
+
+	edit          func(chat.MessageEdit, chat.Versions) (chat.Versions, error)
+	bury, unread  *every
+	page          *every
+	withoutTitles bool
 }
 
 func (s *brokenStore) AllocateMessageNumber(ctx context.Context, id chat.ChatID) (int64, error) {
@@ -62,7 +67,36 @@ func (s *brokenStore) UpdateMessage(ctx context.Context, id chat.ChatID, number 
 	if s.update != nil && s.update() {
 		return s.Message(ctx, id, number)
 	}
+	if s.edit != nil {
+		var err error
+		if allowed, err = s.edit(edit, allowed); err != nil {
+			return chat.Message{}, err
+		}
+	}
 	return s.Store.UpdateMessage(ctx, id, number, edit, allowed)
+}
+
+func (s *brokenStore) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions) (chat.Chat, error) {
+	if s.withoutTitles {
+		edit.Title = nil
+	}
+	return s.Store.UpdateChat(ctx, id, edit, allowed)
+}
+
+func (s *brokenStore) Message(ctx context.Context, id chat.ChatID, number int64) (chat.Message, error) {
+	m, err := s.Store.Message(ctx, id, number)
+	if err == nil && s.unread != nil && s.unread.now() {
+		return chat.Message{}, chat.ErrNotStoredYet
+	}
+	return m, err
+}
+
+func (s *brokenStore) Messages(ctx context.Context, id chat.ChatID, page chat.Page) ([]chat.Message, bool, error) {
+	messages, more, err := s.Store.Messages(ctx, id, page)
+	if s.page != nil && len(messages) > 1 && s.page.now() {
+		messages = messages[len(messages)-1:]
+	}
+	return messages, more, err
 }
 
 func (s *brokenStore) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
@@ -70,7 +104,21 @@ func (s *brokenStore) DeleteMessage(ctx context.Context, id chat.ChatID, number 
 		_, err := s.Message(ctx, id, number)
 		return err
 	}
+	if s.bury != nil && s.bury.now() {
+		if m, err := s.Message(ctx, id, number); err == nil && !m.Deleted() {
+			_, _ = s.Store.UpdateMessage(ctx, id, number, chat.MessageEdit{Body: &m.Body, At: at}, nil)
+		}
+	}
 	return s.Store.DeleteMessage(ctx, id, number, at, allowed)
+}
+
+// fallingReaders forget every mark below the one that comes.
+type fallingReaders struct{ chat.Readers }
+
+func (r fallingReaders) MarkRead(ctx context.Context, id chat.ChatID, mark chat.ReadMark) (chat.ReadState, error) {
+	state, err := r.Readers.MarkRead(ctx, id, mark)
+	state.LastRead = mark.LastRead
+	return state, err
 }
 
 // forgetful keeps no key.
@@ -198,6 +246,40 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"edits are not made", history.EditKept, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, update: func() bool { return true }}
 		}},
+		{"some edits are not made", history.EditKept, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, update: (&every{n: 3}).now}
+		}},
+		{"edits of chats lose their title", history.EditKept, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, withoutTitles: true}
+		}},
+		{"If-Match is not looked at", history.Matched, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, edit: func(chat.MessageEdit, chat.Versions) (chat.Versions, error) { return nil, nil }}
+		}},
+		{"410 for what nobody deleted", history.Answered, func(b *chat.Ports) {
+			some := &every{n: 5}
+			b.Store = &brokenStore{Store: b.Store, edit: func(_ chat.MessageEdit, allowed chat.Versions) (chat.Versions, error) {
+				if some.now() {
+					return nil, chat.ErrMessageDeleted
+				}
+				return allowed, nil
+			}}
+		}},
+		{"a delete edits before", history.EditKept, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, bury: &every{n: 2}}
+		}},
+		{"a read is behind", history.Seen, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, unread: &every{n: 3}}
+		}},
+		{"a page has only its last row", history.Seen, func(b *chat.Ports) {
+			b.Store = &brokenStore{Store: b.Store, page: &every{n: 3}}
+		}},
+		{"metadata is lost", history.Sent, func(b *chat.Ports) {
+			b.Queue = &brokenQueue{b.Queue, func(ctx context.Context, q chat.Queue, m chat.Message) error {
+				m.Metadata = nil
+				return sendMessage(ctx, q, m)
+			}}
+		}},
+		{"a reader's mark falls", history.Marked, func(b *chat.Ports) { b.Readers = fallingReaders{b.Readers} }},
 		{"deletes are not made", history.StaysGone, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, gone: func() bool { return true }}
 		}},
@@ -250,16 +332,21 @@ func tryBackend(ctx context.Context, dir string, mess func(*chat.Ports), sound b
 		cancel()
 		err = errors.Join(err, <-served, engine.Close(), tally.Close())
 	}()
-	l := newLoad("http://"+listener.Addr().String(), 1, 8, 0)
+	l := newLoad(row{clients: 8}, 1, "http://"+listener.Addr().String())
 	if err := l.begin(ctx); err != nil {
 		return nil, err
 	}
-	l.run(ctx, 600)
+	l.run(ctx, 800)
 	within := 5 * time.Second // in which even a slow machine stores and indexes so few
 	if sound {
 		within = time.Minute
 	}
-	return settled(ctx, l, tally, within, func(context.Context) error { return nil })
+	report, state, err := settled(ctx, l, tally, within, func(context.Context) error { return nil })
+	if err == nil && report.OK() {
+		err = readTombstones(ctx, engine.Store, state)
+		report = history.Check(l.recorder.History(), state, 0)
+	}
+	return report, err
 }
 
 func TestRowsHaveNamesOfTheirOwn(t *testing.T) {

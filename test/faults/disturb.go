@@ -18,6 +18,8 @@ import (
 type trial struct {
 	row    row
 	server *server
+	others []*server // on the same engines
+	load   *load
 	random *rand.Rand
 	done   map[disturbance]int // how often each happened
 	places map[inject.Kill]int // where the server killed itself, whatever the Hit
@@ -25,6 +27,10 @@ type trial struct {
 	disk  *volatile.Disk // that the data is on, nil for the machine's own
 	mount *volatile.Mount
 	lost  volatile.Loss // in all losses of power
+
+	functions *platform // nil if the server serves itself
+	redriven  redriven
+	refusing  []interval // in which no create may be acknowledged
 }
 
 // errNoMount: a row cannot run here.
@@ -32,7 +38,7 @@ var errNoMount = errors.New("nothing can be mounted: it needs /dev/fuse and root
 
 // mountDisk puts the data on a disk that can be full and lose its power.
 func (t *trial) mountDisk() (err error) {
-	if t.row.disturb != powerLoss && t.row.disturb != diskFull {
+	if t.row.disturb != powerLoss && t.row.disturb != diskFull && t.row.disturb != syncFails {
 		return nil
 	}
 	if err := os.MkdirAll(t.server.data, 0o700); err != nil {
@@ -78,6 +84,8 @@ func (t *trial) until(ctx context.Context) error {
 		return t.fillDisk(ctx)
 	case enginesStop:
 		return t.stopEngines(ctx)
+	case syncFails:
+		return t.failSyncs(ctx)
 	case restart:
 		return t.again(ctx, t.row.every, t.server.stop)
 	default:
@@ -151,15 +159,8 @@ func (t *trial) losePower(ctx context.Context) error {
 		case <-time.After(within):
 		}
 		t.server.kill()
-		if err := t.unmountDisk(); err != nil {
-			return err
-		}
-		var lost volatile.Loss
-		t.disk, lost = t.disk.Recover(t.random)
-		t.lost.Kept, t.lost.Lost, t.lost.Torn = t.lost.Kept+lost.Kept, t.lost.Lost+lost.Lost, t.lost.Torn+lost.Torn
-		t.lost.Names += lost.Names
 		t.done[powerLoss]++
-		if err := t.mountDisk(); err != nil {
+		if err := t.recoverDisk(); err != nil {
 			return err
 		}
 		if err := t.server.start(context.WithoutCancel(ctx), inject.Kill{}); err != nil {
@@ -169,6 +170,19 @@ func (t *trial) losePower(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// recoverDisk lets the machine go down and come back with what its disk has
+// kept. No server may run.
+func (t *trial) recoverDisk() error {
+	if err := t.unmountDisk(); err != nil {
+		return err
+	}
+	var lost volatile.Loss
+	t.disk, lost = t.disk.Recover(t.random)
+	t.lost.Kept, t.lost.Lost, t.lost.Torn = t.lost.Kept+lost.Kept, t.lost.Lost+lost.Lost, t.lost.Torn+lost.Torn
+	t.lost.Names += lost.Names
+	return t.mountDisk()
 }
 
 // fillDisk makes the disk full again and again, for a second at most.
@@ -191,6 +205,9 @@ func (t *trial) fillDisk(ctx context.Context) error {
 
 // settleServer makes sure that a server without faults runs.
 func (t *trial) settleServer(ctx context.Context) error {
+	for _, other := range t.others {
+		other.heal()
+	}
 	if t.row.disturb == none || t.row.disturb == diskFull || t.row.disturb == enginesStop {
 		t.server.heal() // and everything must go on without a restart
 		return nil

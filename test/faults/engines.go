@@ -3,24 +3,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 
-	"chatapi/pkg/awsbackend"
-	"chatapi/pkg/chat"
 	"chatapi/pkg/dynamo"
 	"chatapi/pkg/embedded"
 	"chatapi/pkg/opensearch"
-	"chatapi/pkg/redrive"
 	"chatapi/pkg/sqs"
-	"chatapi/test/faults/inject"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 )
@@ -81,7 +77,7 @@ func setUpEngines(ctx context.Context, r row) error {
 		environment[variable] = *table
 	}
 	// A delivery must be hidden for as long as a batch of the writer may take.
-	queues, noQueues := sqs.CreateQueues(ctx, cfg, sqs.NamesWithPrefix(name), embedded.DefaultVisibility, embedded.MaxReceives)
+	queues, noQueues := sqs.CreateQueues(ctx, cfg, sqs.NamesWithPrefix(name), cmp.Or(r.visibility, embedded.DefaultVisibility), embedded.MaxReceives)
 	index, noIndex := opensearch.New(cfg, opensearch.Config{Endpoint: os.Getenv("OPENSEARCH_ENDPOINT"), Index: name})
 	if err := errors.Join(noQueues, noIndex, dynamo.New(cfg, tables).CreateTables(ctx)); err != nil {
 		return err
@@ -94,30 +90,6 @@ func setUpEngines(ctx context.Context, r row) error {
 		}
 	}
 	return index.Setup(ctx)
-}
-
-// redrive indexes the messages that OpenSearch refused for good, as an operator
-// does with "chatapi dlq redrive".
-func (s *server) redrive(ctx context.Context) error {
-	if s.tally.Faults()[inject.Misfit] == 0 {
-		return nil
-	}
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
-	names, err := awsbackend.ConfigFromEnv()
-	if err != nil {
-		return err
-	}
-	p, err := awsbackend.New(cfg, names)
-	if err != nil {
-		return err
-	}
-	changes := redrive.Changes{Store: p.Store, Index: p.Index}
-	result, err := redrive.Run(ctx, p.ChangeDeadLetters, changes, redrive.Options{Limit: math.MaxInt, Report: func(chat.DeadLetter, error) {}})
-	s.redriven += result.Redriven
-	return err
 }
 
 // stopEngines stops one engine after the other, as the seed has it, for some

@@ -3,8 +3,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,58 +19,86 @@ import (
 )
 
 const (
-	// word is in every text, so that one search finds all.
-	word = "tortoise"
-	// answerWithin is how long a client waits; then its request is unknown.
-	answerWithin = 15 * time.Second
-	// mostChats bounds the chats of a load; the numbering of each is of its own.
-	mostChats  = 48
+	// respondWithin is how long a client waits; then its request is unknown.
+	respondWithin = 15 * time.Second
+	// appLimit and chatLimit bound the apps and chats of a load; the numbering
+	// of each is of its own.
+	appLimit   = 4
+	chatLimit  = 48
 	firstChats = 8
-	// whereGone is the wait of a client whose request got no answer.
-	whereGone = 10 * time.Millisecond
+	// goneWait is the wait of a client whose request got no response.
+	goneWait = 10 * time.Millisecond
+	// appsPath is also the name of the collection of all apps. Apps have no
+	// numbers: the load numbers them in the order of the responses.
+	appsPath = "/api/v1/apps"
 )
 
-// load is clients that create, edit and delete, and the history of it.
+// load is clients that create, edit, delete and read, and the history of it.
 type load struct {
-	client   *client.Client
+	clients  []*client.Client // one for each server
 	recorder *history.Recorder
 	seed     uint64
-	clients  int
+	number   int           // of clients
 	pause    time.Duration // of each client between two requests
-	app      string        // its path
+	chatMax  int
+	long     int // one of so many texts is as long as the API accepts
 
 	acknowledged atomic.Int64
 
-	mu     sync.Mutex
-	chats  []string    // paths of the messages of chats that were acknowledged
-	recent []addressed // acknowledged messages, the newest few of them
+	mu      sync.Mutex
+	tokens  map[string]int64 // number of each app
+	targets map[string][]target
+	recent  []target // acknowledged messages, the newest few of them
 }
 
-// addressed is a message that clients may edit or delete.
-type addressed struct {
-	in     string
-	number int64
+// target is an app, chat or message that clients may edit, delete or read.
+type target struct {
+	in      string
+	number  int64
+	version int64  // as it was last seen
+	path    string // its own
 }
 
-const mostRecent = 512
+const recentLimit = 512
 
-func newLoad(base string, seed uint64, clients int, pause time.Duration) *load {
-	return &load{client: client.New(base), recorder: history.NewRecorder(), seed: seed, clients: clients, pause: pause}
+// onceTransport keeps net/http from sending a request again by itself when a
+// connection breaks, which it does for every request with an Idempotency-Key:
+// the history would not know of it.
+type onceTransport struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t onceTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.GetBody = nil
+	return t.RoundTripper.RoundTrip(r)
 }
 
-// begin creates the app and its first chats.
+// newLoad returns the load of a row on servers.
+func newLoad(r row, seed uint64, servers ...string) *load {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 64
+	l := &load{
+		recorder: history.NewRecorder(), seed: seed, number: r.clients, pause: r.pause,
+		chatMax: cmp.Or(r.chats, chatLimit), long: cmp.Or(r.long, longOf),
+		tokens: map[string]int64{}, targets: map[string][]target{},
+	}
+	for _, base := range servers {
+		l.clients = append(l.clients, client.NewWith(base, &http.Client{Transport: onceTransport{transport}}))
+	}
+	return l
+}
+
+// begin creates an app and its first chats.
 func (l *load) begin(ctx context.Context) error {
-	for l.app == "" {
-		made, err := l.client.CreateApp(ctx, client.CreateAppRequest{Name: "faults"})
-		if err == nil {
-			l.app = "/api/v1/apps/" + made.Data.AppToken
-		} else if ctx.Err() != nil {
-			return fmt.Errorf("create app: %w", err)
+	c := l.newClient(0)
+	for len(l.known(appsPath)) == 0 {
+		c.createApp(ctx, "")
+		if ctx.Err() != nil {
+			return fmt.Errorf("create app: %w", ctx.Err())
 		}
 	}
-	c := l.newClient(0)
-	for l.numberOfChats() < firstChats {
-		c.createChat(ctx)
+	for len(l.known(l.chats())) < min(firstChats, l.chatMax) {
+		c.create(ctx, l.chats(), "")
 		if ctx.Err() != nil {
 			return fmt.Errorf("create chats: %w", ctx.Err())
 		}
@@ -78,17 +106,11 @@ func (l *load) begin(ctx context.Context) error {
 	return nil
 }
 
-func (l *load) numberOfChats() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.chats)
-}
-
 // run lets the clients work until so many creates are acknowledged or ctx is
 // done.
 func (l *load) run(ctx context.Context, creates int) {
 	var all sync.WaitGroup
-	for n := range l.clients {
+	for n := range l.number {
 		all.Go(func() {
 			c := l.newClient(n + 1)
 			for ctx.Err() == nil && l.acknowledged.Load() < int64(creates) {
@@ -102,172 +124,132 @@ func (l *load) run(ctx context.Context, creates int) {
 	all.Wait()
 }
 
+// chats is the collection of chats that the load works on: those of the first
+// app.
+func (l *load) chats() string { return l.known(appsPath)[0].path + "/chats" }
+
+// known returns the rows of a collection of apps or chats that were
+// acknowledged.
+func (l *load) known(in string) []target {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.targets[in]
+}
+
+// appNumber returns the number of an app, the next one for a token that was not
+// seen before.
+func (l *load) appNumber(token string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tokens[token] == 0 {
+		l.tokens[token] = int64(len(l.tokens) + 1)
+	}
+	return l.tokens[token]
+}
+
+// add makes an app, chat or message that was acknowledged known to all clients.
+func (l *load) add(t target) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !strings.HasSuffix(t.in, "/messages"):
+		l.targets[t.in] = append(l.targets[t.in], t)
+	case len(l.recent) < recentLimit:
+		l.recent = append(l.recent, t)
+	default:
+		l.recent[t.number%recentLimit] = t
+	}
+}
+
+// saw notes the version of a row, for an edit on that condition.
+func (l *load) saw(t target, version int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, some := range [][]target{l.targets[t.in], l.recent} {
+		for i := range some {
+			if some[i].in == t.in && some[i].number == t.number {
+				some[i].version = max(some[i].version, version)
+			}
+		}
+	}
+}
+
 // loadClient sends one request at a time.
 type loadClient struct {
 	*load
+	client *client.Client
 	id     int
 	random *rand.Rand
 	texts  int
 }
 
 func (l *load) newClient(id int) *loadClient {
-	return &loadClient{load: l, id: id, random: rand.New(rand.NewPCG(l.seed, uint64(id)))}
+	return &loadClient{load: l, client: l.clients[id%len(l.clients)], id: id, random: rand.New(rand.NewPCG(l.seed, uint64(id)))}
+}
+
+// mix is what clients do, in parts of a thousand; all else is creates of
+// messages. A choice without a target does nothing.
+var mix = []struct {
+	parts int
+	do    func(*loadClient, context.Context)
+}{
+	{1, func(c *loadClient, ctx context.Context) {
+		if len(c.known(appsPath)) < appLimit {
+			c.createApp(ctx, c.key())
+		}
+	}},
+	{2, func(c *loadClient, ctx context.Context) {
+		if len(c.known(c.chats())) < c.chatMax {
+			c.createTwice(ctx, c.chats())
+		}
+	}},
+	{36, func(c *loadClient, ctx context.Context) { c.createTwice(ctx, c.messages()) }},
+	{3, func(c *loadClient, ctx context.Context) { c.edit(ctx, c.one(appsPath)) }},
+	{5, func(c *loadClient, ctx context.Context) { c.edit(ctx, c.one(c.chats())) }},
+	{38, func(c *loadClient, ctx context.Context) { c.onRecent(ctx, c.edit) }},
+	{18, func(c *loadClient, ctx context.Context) { c.onRecent(ctx, c.delete) }},
+	{12, func(c *loadClient, ctx context.Context) { c.onRecent(ctx, c.getTwice) }},
+	{6, func(c *loadClient, ctx context.Context) { c.onRecent(ctx, c.markTwice) }},
+	{3, func(c *loadClient, ctx context.Context) { c.get(ctx, c.one(appsPath)) }},
+	{8, func(c *loadClient, ctx context.Context) { c.get(ctx, c.one(c.chats())) }},
+	{3, func(c *loadClient, ctx context.Context) { c.list(ctx, c.chats()) }},
+	{16, func(c *loadClient, ctx context.Context) { c.list(ctx, c.messages()) }},
+	{2, func(c *loadClient, ctx context.Context) { c.search(ctx, c.messages()) }},
 }
 
 // step sends one request, most often a create.
 func (c *loadClient) step(ctx context.Context) {
-	switch n := c.random.IntN(1000); {
-	case n < 2 && c.numberOfChats() < mostChats:
-		c.createChat(ctx)
-	case n < 40:
-		c.edit(ctx)
-	case n < 60:
-		c.delete(ctx)
-	case n < 100:
-		c.createAgain(ctx)
-	default:
-		c.createMessage(ctx, c.chat(), c.text(), "")
-	}
-}
-
-// text is one that nobody else sends.
-func (c *loadClient) text() string {
-	c.texts++
-	return fmt.Sprintf("%s %d.%d", word, c.id, c.texts)
-}
-
-func (c *loadClient) chat() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.chats[c.random.IntN(len(c.chats))]
-}
-
-func (c *loadClient) createChat(ctx context.Context) {
-	r := c.send(ctx, http.MethodPost, "", history.Request{Kind: history.Create, In: c.app + "/chats", Text: c.text()})
-	if r.Outcome == history.Acknowledged {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.chats = append(c.chats, fmt.Sprintf("%s/%d/messages", r.In, r.Number))
-	}
-}
-
-// createMessage reports whether the create is acknowledged.
-func (c *loadClient) createMessage(ctx context.Context, in, text, key string) bool {
-	r := c.send(ctx, http.MethodPost, "", history.Request{Kind: history.Create, In: in, Text: text, Key: key})
-	if r.Outcome == history.Acknowledged {
-		c.acknowledged.Add(1)
-		c.remember(addressed{r.In, r.Number})
-	}
-	return r.Outcome == history.Acknowledged
-}
-
-// createAgain sends a create and, whatever came of it, the same again, until
-// it is acknowledged twice.
-func (c *loadClient) createAgain(ctx context.Context) {
-	const tries = 10
-	in, text := c.chat(), c.text()
-	key := strings.ReplaceAll(text, " ", "-")
-	for acknowledged, n := 0, 0; acknowledged < 2 && n < tries && ctx.Err() == nil; n++ {
-		if c.createMessage(ctx, in, text, key) {
-			acknowledged++
+	n := c.random.IntN(1000)
+	for _, m := range mix {
+		if n -= m.parts; n < 0 {
+			m.do(c, ctx)
+			return
 		}
 	}
+	c.create(ctx, c.messages(), "")
 }
 
-func (l *load) remember(m addressed) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.recent) < mostRecent {
-		l.recent = append(l.recent, m)
+// one returns one of the known apps, or chats of an app.
+func (c *loadClient) one(in string) target {
+	known := c.known(in)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return known[c.random.IntN(len(known))]
+}
+
+// messages returns the messages of one of the chats.
+func (c *loadClient) messages() string { return c.one(c.chats()).path + "/messages" }
+
+// onRecent does something to one of the recent messages.
+func (c *loadClient) onRecent(ctx context.Context, do func(context.Context, target)) {
+	c.mu.Lock()
+	if len(c.recent) == 0 {
+		c.mu.Unlock()
 		return
 	}
-	l.recent[m.number%mostRecent] = m
-}
-
-// any returns one of the recent messages.
-func (c *loadClient) any() (m addressed, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.recent) == 0 {
-		return m, false
-	}
-	return c.recent[c.random.IntN(len(c.recent))], true
-}
-
-func (c *loadClient) edit(ctx context.Context) {
-	if m, ok := c.any(); ok {
-		c.send(ctx, http.MethodPatch, fmt.Sprintf("/%d", m.number), history.Request{Kind: history.Edit, In: m.in, Number: m.number, Text: c.text()})
-	}
-}
-
-func (c *loadClient) delete(ctx context.Context) {
-	if m, ok := c.any(); ok {
-		c.send(ctx, http.MethodDelete, fmt.Sprintf("/%d", m.number), history.Request{Kind: history.Delete, In: m.in, Number: m.number})
-	}
-}
-
-// send sends a request and takes it down.
-func (c *loadClient) send(ctx context.Context, method, under string, r history.Request) history.Request {
-	request := client.Request{Method: method, Path: r.In + under, Header: http.Header{"Content-Type": {"application/json"}}}
-	switch {
-	case strings.HasSuffix(r.In, "/chats"):
-		request.Body = fmt.Sprintf(`{"title":%q}`, r.Text)
-	case r.Text != "":
-		request.Body = fmt.Sprintf(`{"body":%q}`, r.Text)
-	}
-	if r.Key != "" {
-		request.Header["Idempotency-Key"] = []string{r.Key}
-	}
-	limited, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	r.Client, r.Begin = c.id, c.recorder.Now()
-	answer, err := c.client.Do(limited, request)
-	r.End = c.recorder.Now()
-	if err == nil {
-		r.Status = answer.Status
-		r.Outcome, r.Unexpected = judge(&r, answer)
-	}
-	c.recorder.Add(r)
-	if err != nil {
-		_ = pause(ctx, whereGone)
-	}
-	return r
-}
-
-// judge tells what an answer says of a request. It sets the number of one that
-// is created.
-func judge(r *history.Request, a client.Answer) (o history.Outcome, unexpected string) {
-	var body struct {
-		Chat    int64  `json:"chat_number"`
-		Message int64  `json:"message_number"`
-		Code    string `json:"code"`
-	}
-	if len(a.Text) > 0 {
-		if err := json.Unmarshal(a.Text, &body); err != nil {
-			return history.Unknown, fmt.Sprintf("the answer is no JSON: %.200q", a.Text)
-		}
-	}
-	switch {
-	case r.Kind == history.Create && a.Status == http.StatusCreated:
-		r.Number = body.Message
-		if strings.HasSuffix(r.In, "/chats") {
-			r.Number = body.Chat
-		}
-		return history.Acknowledged, ""
-	case r.Kind == history.Edit && a.Status == http.StatusOK, r.Kind == history.Delete && a.Status == http.StatusNoContent:
-		return history.Acknowledged, ""
-	case a.Status == http.StatusServiceUnavailable:
-		if a.Header.Get("Retry-After") == "" {
-			unexpected = "a 503 has no Retry-After"
-		}
-		return history.Unknown, unexpected
-	case r.Kind != history.Create && (body.Code == "not_stored_yet" || body.Code == "message_deleted"):
-		return history.Refused, ""
-	case r.Key != "" && body.Code == "idempotency_key_in_use":
-		return history.Refused, ""
-	default:
-		return history.Unknown, fmt.Sprintf("status %d: %.200s", a.Status, a.Text)
-	}
+	t := c.recent[c.random.IntN(len(c.recent))]
+	c.mu.Unlock()
+	do(ctx, t)
 }
 
 // pause waits, or returns the error of a context that is done.

@@ -25,8 +25,11 @@ func main() {
 	defer stop()
 	run := matrixMain
 	args := os.Args[1:]
-	if len(args) > 0 && args[0] == "serve" {
+	switch {
+	case len(args) > 0 && args[0] == "serve":
 		run, args = serveMain, args[1:]
+	case len(args) > 0 && args[0] == "function":
+		run, args = functionMain, args[1:]
 	}
 	if err := run(ctx, args); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
@@ -77,14 +80,17 @@ func matrixMain(ctx context.Context, args []string) error {
 }
 
 // chosen returns the rows with these names, or those of the whole or the short
-// matrix, in the latter case with as many creates as it has. Rows that stop
-// engines are among them where the engines keep their data.
+// matrix. Rows of the short matrix have as many creates as it has. Rows that stop
+// engines are among them if the engines keep their data.
 func chosen(names string, brief bool) (rows []row, err error) {
 	if names != "" {
 		for name := range strings.SplitSeq(names, ",") {
 			r, err := rowNamed(name)
 			if err != nil {
 				return nil, err
+			}
+			if brief && r.brief > 0 {
+				r.creates, r.lasting = r.brief, 0
 			}
 			rows = append(rows, r)
 		}

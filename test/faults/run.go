@@ -68,7 +68,12 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 	}
 	t := &trial{row: got.row, server: s, random: rand.New(rand.NewPCG(got.seed, 0)), done: map[disturbance]int{}, places: map[inject.Kill]int{}}
 	defer func() {
-		s.close()
+		if t.functions != nil {
+			t.functions.close()
+		}
+		for _, each := range append(t.others, s) {
+			each.close()
+		}
 		err = errors.Join(err, t.unmountDisk())
 	}()
 	if err := t.mountDisk(); err != nil {
@@ -79,10 +84,13 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 			return err
 		}
 	}
-	if err := s.start(ctx, inject.Kill{}); err != nil {
+	if s.command, err = buildCommand(ctx, got.row, dir); err != nil {
 		return err
 	}
-	l := newLoad("http://"+s.addr, got.seed, got.row.clients, got.row.pause)
+	if err := t.startAll(ctx); err != nil {
+		return err
+	}
+	l := t.load
 	if err := l.begin(ctx); err != nil {
 		return err
 	}
@@ -93,14 +101,78 @@ func (got *result) in(ctx context.Context, dir string, creates int, lasting time
 	}
 	got.took = time.Since(begun)
 	begun = time.Now()
-	if err := t.settleServer(ctx); err != nil {
+	if err := errors.Join(t.checkRefusing(), t.wearOut(ctx), t.settleServer(ctx)); err != nil {
 		return err
 	}
-	got.report, err = settled(ctx, l, s.tally, settleWithin, s.redrive)
+	var state history.State
+	got.report, state, err = settled(ctx, l, s.tally, settleWithin, t.redriveRunning)
 	got.settled = time.Since(begun)
 	got.usage = watching.end(s, got.report)
 	got.faults = t.faults()
-	return errors.Join(err, s.stop())
+	if err := errors.Join(err, t.checkLetters(), t.stopAll()); err != nil {
+		return err
+	}
+	if got.report.OK() {
+		got.report, err = t.checkTombstones(ctx, l, state)
+	}
+	return err
+}
+
+// redriveRunning redrives dead letters while the server runs, if that is
+// possible.
+func (t *trial) redriveRunning(ctx context.Context) error {
+	if !t.row.engines {
+		return nil
+	}
+	return t.redrive(ctx)
+}
+
+// startAll starts the row's servers and makes their load.
+func (t *trial) startAll(ctx context.Context) error {
+	if err := t.server.start(ctx, inject.Kill{}); err != nil {
+		return err
+	}
+	addresses := []string{"http://" + t.server.addr}
+	for n := 1; n < t.row.servers; n++ {
+		other, err := newServer(t.row, t.server.seed, t.server.dir, t.server.data)
+		if err != nil {
+			return err
+		}
+		t.others = append(t.others, other)
+		other.skew, other.log = t.row.skew, fmt.Sprintf("serve%d.log", n+1)
+		if err := other.start(ctx, inject.Kill{}); err != nil {
+			return err
+		}
+		addresses = append(addresses, "http://"+other.addr)
+	}
+	if t.row.lambda {
+		platform, err := startFunctions(t.server.dir)
+		if err != nil {
+			return err
+		}
+		t.functions, addresses = platform, []string{"http://" + platform.addr}
+	}
+	t.load = newLoad(t.row, t.server.seed, addresses...)
+	return nil
+}
+
+func (t *trial) stopAll() error {
+	err := t.server.stop()
+	for _, other := range t.others {
+		err = errors.Join(err, other.stop())
+	}
+	return err
+}
+
+// checkTombstones judges the history again, with the versions of tombstones,
+// which only the store knows. No server may run.
+func (t *trial) checkTombstones(ctx context.Context, l *load, state history.State) (*history.Report, error) {
+	store, closeStore, err := openStore(ctx, t.row, t.server.data)
+	if err != nil {
+		return nil, err
+	}
+	err = readTombstones(ctx, store, state)
+	return history.Check(l.recorder.History(), state, t.server.tally.LostNumbers()), errors.Join(err, closeStore())
 }
 
 // loaded runs the load while the server is disturbed.
@@ -133,11 +205,17 @@ func (t *trial) faults() (all []string) {
 	if t.row.disturb == killSteps {
 		all = append(all, fmt.Sprintf("at %d of %d places", len(t.places), 2*len(inject.Steps)))
 	}
-	if t.row.disturb == powerLoss {
+	if t.row.disturb == powerLoss || t.row.disturb == syncFails {
 		all = append(all, t.lost.String())
 	}
-	if n := t.server.redriven; n > 0 {
+	if n := t.redriven.changes; n > 0 {
 		all = append(all, fmt.Sprintf("%d changes redriven", n))
+	}
+	if t.row.deadLetters() {
+		all = append(all, fmt.Sprintf("%d creates redriven that were received too often, %d that the writer refused", t.redriven.worn, t.redriven.refused))
+	}
+	if t.functions != nil {
+		all = append(all, t.functions.faults()...)
 	}
 	byKind := t.server.tally.Faults()
 	for _, kind := range inject.Kinds() {
@@ -148,28 +226,27 @@ func (t *trial) faults() (all []string) {
 	return all
 }
 
-// settled reads the state until it agrees with the history, or the time is
-// up, and returns the last report. A slow machine has longer for the first.
+// settled reads the state until it agrees with the history, or breaks what does
+// not heal, or the time is up, and returns the last report. A slow machine has longer for the first.
 // Each time it redrives before.
-func settled(ctx context.Context, l *load, tally *inject.Tally, within time.Duration, redrive func(context.Context) error) (report *history.Report, err error) {
+func settled(ctx context.Context, l *load, tally *inject.Tally, within time.Duration, redrive func(context.Context) error) (report *history.Report, state history.State, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within+firstReport)
 	defer cancel()
 	end := time.Now().Add(within)
 	for {
 		readErr := redrive(ctx)
-		var state history.State
 		if readErr == nil {
-			state, readErr = readState(ctx, l.client, l.app)
+			state, readErr = l.readState(ctx)
 		}
 		if readErr == nil {
-			report, err = history.Check(l.recorder.Requests(), state, tally.LostAnswers()), nil
-		} else if report == nil {
+			report, err = history.Check(l.recorder.History(), state, tally.LostNumbers()), nil
+		} else if report == nil && ctx.Err() == nil {
 			err = fmt.Errorf("read what is stored: %w", readErr)
 		}
-		agrees := readErr == nil && report.OK()
+		judged := readErr == nil && (report.OK() || !report.MayHeal())
 		late := report != nil && time.Now().After(end)
-		if agrees || late || pause(ctx, time.Second) != nil {
-			return report, err
+		if judged || late || pause(ctx, time.Second) != nil {
+			return report, state, err
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -48,6 +49,7 @@ func serveMain(ctx context.Context, args []string) error {
 	tallyFile := flags.String("tally", "", "")
 	seed := flags.Uint64("seed", 1, "")
 	kill := flags.String("kill", "", "")
+	skew := flags.Duration("skew", 0, "of the clock")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func serveMain(ctx context.Context, args []string) error {
 	// becomes of the command's.
 	runtime.GOMAXPROCS(4 * runtime.GOMAXPROCS(0))
 	debug.SetGCPercent(400)
-	faults := inject.New(*seed, r.rules, at, tally)
+	faults := inject.New(*seed, r.rules, at, *skew, tally)
 	heal := make(chan os.Signal, 1)
 	signal.Notify(heal, syscall.SIGUSR1)
 	go watch(tally, faults, heal)
@@ -106,6 +108,7 @@ func faulty(p chat.Ports, faults *inject.Injector) chat.Ports {
 	p.Receiver = faults.Receiver(p.Receiver)
 	p.Stream = faults.Stream(p.Stream)
 	p.Index = faults.Index(p.Index)
+	p.CreateDeadLetters = faults.DeadLetters(p.CreateDeadLetters)
 	p.ChangeDeadLetters = faults.DeadLetters(p.ChangeDeadLetters)
 	return p
 }
@@ -115,11 +118,38 @@ func openBackend(ctx context.Context, r row, data string, log *slog.Logger, faul
 		b, err := openEngines(ctx, faults)
 		return b, func() error { return nil }, err
 	}
-	b, err := embedded.Open(data, embedded.Options{Visibility: visibility, Log: log})
+	b, err := embedded.Open(data, embedded.Options{Visibility: cmp.Or(r.visibility, visibility), Log: log})
 	if err != nil {
 		return chat.Ports{}, nil, err
 	}
 	return b.Ports, b.Close, nil
+}
+
+// openStore opens the store of a row whose server has ended, without faults.
+func openStore(ctx context.Context, r row, data string) (chat.Store, func() error, error) {
+	if r.engines {
+		p, err := enginePorts(ctx)
+		return p.Store, func() error { return nil }, err
+	}
+	b, err := embedded.Open(data, embedded.Options{Existing: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.Store, b.Close, nil
+}
+
+// enginePorts returns the ports that the variables of the functions name,
+// without faults.
+func enginePorts(ctx context.Context) (chat.Ports, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return chat.Ports{}, err
+	}
+	names, err := awsbackend.ConfigFromEnv()
+	if err != nil {
+		return chat.Ports{}, err
+	}
+	return awsbackend.New(cfg, names)
 }
 
 // openEngines returns the backend that the variables of the functions name,
@@ -138,15 +168,16 @@ func openEngines(ctx context.Context, faults *inject.Injector) (chat.Ports, erro
 	if err != nil {
 		return chat.Ports{}, err
 	}
-	backend.Search.Endpoint, err = proxy(backend.Search.Endpoint, faults.Transport(plain))
+	backend.Search.Endpoint, err = proxy(backend.Search.Endpoint, faults.Transport(plain), time.Minute)
 	if err != nil {
 		return chat.Ports{}, err
 	}
 	return awsbackend.New(cfg, backend)
 }
 
-// proxy serves an engine on another address, through a transport.
-func proxy(endpoint string, through http.RoundTripper) (string, error) {
+// proxy serves an engine on another address, through a transport, and closes
+// connections that are not used for some time.
+func proxy(endpoint string, through http.RoundTripper, idle time.Duration) (string, error) {
 	to, err := url.Parse(endpoint)
 	if err != nil {
 		return "", err
@@ -157,6 +188,7 @@ func proxy(endpoint string, through http.RoundTripper) (string, error) {
 	}
 	server := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       idle,
 		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError),
 		Handler: &httputil.ReverseProxy{
 			Transport:    through,

@@ -39,10 +39,12 @@ type server struct {
 	addr  string
 	tally *inject.Tally
 
-	redriven int // dead letters
+	command string        // the program, with its own serve; "" for that of this one
+	skew    time.Duration // of its clock
+	log     string        // the name of its file
 
 	mu      sync.Mutex
-	command *exec.Cmd
+	process *exec.Cmd
 	ended   chan struct{} // closed when the process is gone
 	status  error         // of the end
 }
@@ -57,7 +59,7 @@ func newServer(r row, seed uint64, dir, data string) (*server, error) {
 		return nil, err
 	}
 	defer free.Close()
-	return &server{row: r, seed: seed, dir: dir, data: data, addr: free.Addr().String(), tally: tally}, nil
+	return &server{row: r, seed: seed, dir: dir, data: data, addr: free.Addr().String(), tally: tally, log: "serve.log"}, nil
 }
 
 // start starts the process, which kills itself at a step where one is named,
@@ -77,16 +79,11 @@ func (s *server) start(ctx context.Context, kill inject.Kill) error {
 }
 
 func (s *server) try(kill inject.Kill) error {
-	self, err := os.Executable()
+	program, args, err := s.commandLine(kill)
 	if err != nil {
 		return err
 	}
-	args := []string{"serve", "-row", s.row.name, "-seed", strconv.FormatUint(s.seed, 10), "-addr", s.addr,
-		"-data", s.data, "-tally", filepath.Join(s.dir, "tally")}
-	if kill.Point != "" {
-		args = append(args, "-kill", kill.String())
-	}
-	command := exec.Command(self, args...)
+	command := exec.Command(program, args...)
 	log, err := os.OpenFile(s.logName(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -105,7 +102,7 @@ func (s *server) try(kill inject.Kill) error {
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	ended := make(chan struct{})
 	s.mu.Lock()
-	s.command, s.ended, s.status = command, ended, nil
+	s.process, s.ended, s.status = command, ended, nil
 	s.mu.Unlock()
 	go func() {
 		err := command.Wait()
@@ -114,7 +111,7 @@ func (s *server) try(kill inject.Kill) error {
 		s.mu.Unlock()
 		close(ended)
 	}()
-	if readErr == nil && strings.HasPrefix(line, "serves ") {
+	if readErr == nil && strings.Contains(line, "serves http") {
 		return nil
 	}
 	<-ended
@@ -122,6 +119,20 @@ func (s *server) try(kill inject.Kill) error {
 		return nil
 	}
 	return fmt.Errorf("the server ended: %w", errors.Join(readErr, s.endedWith()))
+}
+
+// commandLine returns the program of a server and its arguments.
+func (s *server) commandLine(kill inject.Kill) (program string, args []string, err error) {
+	if s.command != "" {
+		return s.command, []string{"serve", "--addr", s.addr, "--data", s.data}, nil
+	}
+	args = []string{"serve", "-row", s.row.name, "-seed", strconv.FormatUint(s.seed, 10), "-addr", s.addr,
+		"-data", s.data, "-tally", filepath.Join(s.dir, "tally"), "-skew", s.skew.String()}
+	if kill.Point != "" {
+		args = append(args, "-kill", kill.String())
+	}
+	program, err = os.Executable()
+	return program, args, err
 }
 
 func (s *server) endedWith() error {
@@ -150,16 +161,16 @@ func (s *server) gone() <-chan struct{} {
 func (s *server) pid() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.command == nil {
+	if s.process == nil {
 		return 0
 	}
-	return s.command.Process.Pid
+	return s.process.Process.Pid
 }
 
 func (s *server) signal(signal syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.command.Process.Signal(signal)
+	_ = s.process.Process.Signal(signal)
 }
 
 // kill ends the process at once.
@@ -183,10 +194,14 @@ func (s *server) stop() error {
 	return nil
 }
 
-// heal ends the faults.
-func (s *server) heal() { s.signal(syscall.SIGUSR1) }
+// heal ends the faults of the ports.
+func (s *server) heal() {
+	if s.command == "" {
+		s.signal(syscall.SIGUSR1)
+	}
+}
 
-func (s *server) logName() string { return filepath.Join(s.dir, "serve.log") }
+func (s *server) logName() string { return filepath.Join(s.dir, s.log) }
 
 // logged returns the end of the server's log, from its last panic where it
 // has one.

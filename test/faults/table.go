@@ -50,25 +50,33 @@ func (got result) command() string {
 
 const tableHead = `# What was tried to break the promises
 
-` + "`make faults`" + ` wrote this page. Each row is one run: clients create chats and messages, repeat some creates under
-their Idempotency-Key, edit and delete, while something fails; then everything is read over the API and compared with
-what the clients were told. A row's command runs it again, with the same faults at the same calls of each step; how
-steps interleave is up to the machine.
+` + "`make faults`" + ` wrote this page. Each row is one run: clients create apps, chats and messages, some with metadata and some
+as long as the API accepts, repeat some creates under their Idempotency-Key, edit with and without If-Match, delete,
+raise read marks, and read rows, pages, counts and searches, while something fails; then everything is read over the
+API and compared with what the clients were told. A row's command runs it again, with the same faults at the same calls
+of each step; how steps interleave is up to the machine.
 
 A promise is broken if
 
-- a number is allocated twice, or a create that begins after another was acknowledged has a lower one (checked for all,
-  and by porcupine for the smaller chats);
-- an acknowledged create is not stored, is stored twice or with another text, or something is stored that nobody sent;
-- a number is left out although its create was acknowledged;
-- a count differs from the rows, an acknowledged edit is undone, or something deleted is there;
-- a search for all finds anything but the live rows with their newest text;
+- a number is allocated twice, or a create that begins after a number was known has a lower one, even if its response was
+  lost (checked for all, and by porcupine for the smaller chats);
+- an acknowledged create is not stored, is stored twice or with another text or metadata, or something is stored or shown
+  that nobody sent;
+- a number is left out, below the last row or above it, unless a create of the same chat had no response and began before
+  a higher number was known;
+- a count differs from the rows or, during the load, from what can be stored;
+- an acknowledged edit is not made or is undone, a version does not fit the edits and deletes (that of a tombstone is read
+  from the store), If-Match accepts another version, or something deleted is there;
+- a read does not show what was known before it began, a page lacks a row of its range or is out of order, or a read mark
+  falls;
+- a search for all finds at the end anything but the live rows with their newest text, or during the load anything that
+  nobody sent;
 - one Idempotency-Key has two numbers;
-- a response is not one that the API documents, 500 among them.
+- a response is not one that the API documents, 500 among them, or is 410 for a message that nobody deleted.
 
-A create that was delivered five times and never stored is a dead letter and could be redriven; here it counts as lost. A
-change that OpenSearch refuses for good is a dead letter too, and is redriven before the check, as an operator does with
-` + "`chatapi dlq redrive`" + `.
+A create that is a dead letter counts as lost, except in the rows whose creates become dead letters: these redrive them
+before the check, as an operator does with ` + "`chatapi dlq redrive`" + `, and fail if no create was received too often or the writer
+made none a dead letter. A change that OpenSearch refuses for good is a dead letter too, and is redriven likewise.
 
 A run also fails if the server takes more than %d MiB of memory (mapped files aside), %d goroutines, %d open
 files or %d KiB of disk a message, or does not end within %v of SIGTERM.

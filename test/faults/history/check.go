@@ -9,31 +9,44 @@ import (
 	"time"
 )
 
+// never is later than everything in a history.
+const never = time.Duration(math.MaxInt64)
+
 // Check judges a history by the state that it led to. The state must be read
 // when all that was acknowledged is stored and indexed, and must hold every
-// collection of the history. lostAnswers is how many answers of the store were
-// lost and asked for again: each may leave a number out.
-func Check(requests []Request, state State, lostAnswers int) *Report {
-	r := &Report{Requests: len(requests)}
-	histories := map[string]*collection{}
-	for in, c := range state {
-		histories[in] = newCollection(in, c)
-	}
-	for i := range requests {
-		q := &requests[i]
-		r.count(q)
-		h := histories[q.In]
-		if h == nil {
-			h = newCollection(q.In, Collection{})
-			histories[q.In] = h
+// collection of the history. lostResponses is how many responses of the engine
+// that allocates numbers were lost, so that it was asked again: each may leave
+// a number out, in any collection.
+func Check(h History, state State, lostResponses int) *Report {
+	r := &Report{Requests: len(h.Requests)}
+	collections := map[string]*collection{}
+	in := func(name string) *collection {
+		if collections[name] == nil {
+			collections[name] = newCollection(name, state[name])
 		}
-		h.add(q)
+		return collections[name]
 	}
-	for _, in := range slices.Sorted(maps.Keys(histories)) {
-		histories[in].check(r)
+	for name := range state {
+		in(name)
 	}
-	if may := r.Creates - r.Acknowledged + lostAnswers; r.Unused > may {
-		r.violated(Violation{Gapless, "all", fmt.Sprintf("%d numbers are unused, at most %d may be", r.Unused, may), nil})
+	for i := range h.Requests {
+		r.count(&h.Requests[i])
+		in(h.Requests[i].In).add(&h.Requests[i])
+	}
+	for i := range h.Reads {
+		in(h.Reads[i].In).addRead(r, &h.Reads[i])
+	}
+	for i := range h.Marks {
+		in(h.Marks[i].In).addMark(r, &h.Marks[i])
+	}
+	var gaps []gap
+	for _, name := range slices.Sorted(maps.Keys(collections)) {
+		gaps = append(gaps, collections[name].check(r)...)
+	}
+	if len(gaps) > lostResponses {
+		for _, g := range gaps {
+			g.in.violated(r, Gapless, fmt.Sprintf("number %d is %s", g.number, g.what))
+		}
 	}
 	return r
 }
@@ -59,8 +72,10 @@ func (r *Report) count(q *Request) {
 // the same key.
 type create struct {
 	requests []*Request
-	first    *Request      // acknowledged, the one that was answered first; nil where none was
+	first    *Request      // acknowledged, the one that was answered first; nil if none was
 	begin    time.Duration // of the request that was sent first
+	number   int64         // in a response or, if there is none, where it was found; 0 if it was not
+	known    time.Duration // since when somebody knows that number
 }
 
 func (c *create) request() *Request {
@@ -70,6 +85,11 @@ func (c *create) request() *Request {
 	return c.requests[0]
 }
 
+// may reports whether the service may have done it.
+func (c *create) may() bool {
+	return slices.ContainsFunc(c.requests, func(q *Request) bool { return q.Outcome != Refused })
+}
+
 // collection is the history of one collection and its state at the end.
 type collection struct {
 	in      string
@@ -77,15 +97,19 @@ type collection struct {
 	creates []*create
 	byKey   map[string]*create
 	byText  map[string]*create
+	owner   map[int64]*create // by number
 	edits   map[int64][]*Request
 	deletes map[int64][]*Request
 	rows    map[int64]Row
+	reads   []*Read
+	marks   []*Mark
+	seen    *seen
 }
 
 func newCollection(in string, state Collection) *collection {
 	return &collection{
-		in: in, state: state, byKey: map[string]*create{}, byText: map[string]*create{},
-		edits: map[int64][]*Request{}, deletes: map[int64][]*Request{}, rows: map[int64]Row{},
+		in: in, state: state, byKey: map[string]*create{}, byText: map[string]*create{}, owner: map[int64]*create{},
+		edits: map[int64][]*Request{}, deletes: map[int64][]*Request{}, rows: map[int64]Row{}, seen: newSeen(),
 	}
 }
 
@@ -103,7 +127,7 @@ func (h *collection) add(q *Request) {
 func (h *collection) addCreate(q *Request) {
 	c := h.byKey[q.Key]
 	if q.Key == "" || c == nil {
-		c = &create{begin: q.Begin}
+		c = &create{begin: q.Begin, known: never}
 		h.creates = append(h.creates, c)
 		h.byText[q.Text] = c
 		if q.Key != "" {
@@ -113,11 +137,13 @@ func (h *collection) addCreate(q *Request) {
 	c.requests = append(c.requests, q)
 	c.begin = min(c.begin, q.Begin)
 	if q.Outcome == Acknowledged && (c.first == nil || q.End < c.first.End) {
-		c.first = q
+		c.first, c.number, c.known = q, q.Number, q.End
 	}
 }
 
-func (h *collection) check(r *Report) {
+// check judges a collection and returns the numbers that are left out without
+// a create that explains it.
+func (h *collection) check(r *Report) []gap {
 	for _, row := range h.state.Rows {
 		if _, twice := h.rows[row.Number]; twice {
 			r.Duplicated++
@@ -126,16 +152,17 @@ func (h *collection) check(r *Report) {
 		h.rows[row.Number] = row
 	}
 	r.Stored += len(h.rows)
+	h.learn()
 	h.checkKeys(r)
 	acknowledged := h.checkNumbers(r)
-	h.checkOrder(r, acknowledged)
+	h.checkOrder(r)
 	h.checkKept(r, acknowledged)
 	h.checkRows(r)
 	h.checkCount(r)
 	h.checkIndex(r)
-	if len(h.rows) > 0 {
-		r.Unused += int(slices.Max(slices.Collect(maps.Keys(h.rows)))) - len(h.rows)
-	}
+	h.checkReads(r)
+	h.checkMarks(r)
+	return h.gaps(r)
 }
 
 func (h *collection) violated(r *Report, broken Invariant, what string, requests ...*Request) {
@@ -160,162 +187,64 @@ func (h *collection) checkKeys(r *Report) {
 
 // checkNumbers returns the creates that were acknowledged.
 func (h *collection) checkNumbers(r *Report) (acknowledged []*create) {
-	owner := map[int64]*create{}
 	for _, c := range h.creates {
 		if c.first == nil {
 			continue
 		}
 		acknowledged = append(acknowledged, c)
-		if other := owner[c.first.Number]; other != nil {
+		if other := h.owner[c.number]; other != nil {
 			r.Duplicated++
-			h.violated(r, Unique, fmt.Sprintf("two creates got %d", c.first.Number), other.first, c.first)
+			h.violated(r, Unique, fmt.Sprintf("two creates got %d", c.number), other.first, c.first)
 			continue
 		}
-		owner[c.first.Number] = c
+		h.owner[c.number] = c
 	}
 	r.Acknowledged += len(acknowledged)
+	h.place(r)
 	return acknowledged
+}
+
+// place finds the numbers of creates that were not answered, by their text in
+// what was read and in what is stored.
+func (h *collection) place(r *Report) {
+	put := func(row Row, known time.Duration) {
+		c := h.byText[row.Text]
+		if row.Deleted || c == nil || !c.may() {
+			return
+		}
+		if c.number == 0 && h.owner[row.Number] == nil {
+			c.number, h.owner[row.Number] = row.Number, c
+		}
+		if c.number == row.Number {
+			c.known = min(c.known, known)
+			return
+		}
+		r.Duplicated++
+		h.violated(r, Once, fmt.Sprintf("it is stored as number %d, and as %d", c.number, row.Number), c.request())
+	}
+	for _, read := range h.reads {
+		for _, row := range read.Rows {
+			if c := h.byText[row.Text]; c != nil && (c.number != row.Number || read.End < c.known) {
+				put(row, read.End)
+			}
+		}
+	}
+	for _, row := range h.state.Rows {
+		put(row, never)
+	}
 }
 
 // checkKept looks for every acknowledged create among the rows.
 func (h *collection) checkKept(r *Report, acknowledged []*create) {
 	for _, c := range acknowledged {
-		number := c.first.Number
-		row, stored := h.rows[number]
+		row, stored := h.rows[c.number]
 		switch {
 		case !stored:
 			r.Lost++
-			h.violated(r, Kept, fmt.Sprintf("number %d is not stored", number), c.first)
-		case !row.Deleted && row.Text != c.first.Text && len(h.edits[number]) == 0:
+			h.violated(r, Kept, fmt.Sprintf("number %d is not stored", c.number), c.first)
+		case !row.Deleted && row.Text != c.first.Text && len(h.edits[c.number]) == 0:
 			r.Lost++
-			h.violated(r, Kept, fmt.Sprintf("number %d has the text %.60q", number, row.Text), c.first)
-		}
-	}
-}
-
-// checkRows looks for where every row comes from.
-func (h *collection) checkRows(r *Report) {
-	storedAs := map[*create]int64{}
-	for _, row := range h.state.Rows {
-		edits, deletes := h.edits[row.Number], h.deletes[row.Number]
-		h.checkDeletes(r, row, edits, deletes)
-		if row.Deleted {
-			continue
-		}
-		if edit := withText(edits, row.Text); edit != nil {
-			h.checkEdits(r, row, edit, edits)
-			continue
-		}
-		c := h.byText[row.Text]
-		if c == nil || !slices.ContainsFunc(c.requests, func(q *Request) bool { return q.Outcome != Refused }) {
-			h.violated(r, Sent, fmt.Sprintf("number %d has the text %.60q", row.Number, row.Text))
-			continue
-		}
-		if other, twice := storedAs[c]; twice || c.first != nil && c.first.Number != row.Number {
-			r.Duplicated++
-			h.violated(r, Once, fmt.Sprintf("it is stored as number %d, and as %d", max(other, c.request().Number), row.Number), c.request())
-			continue
-		}
-		storedAs[c] = row.Number
-		h.checkEdits(r, row, c.request(), edits)
-	}
-}
-
-func withText(requests []*Request, text string) *Request {
-	for _, q := range requests {
-		if q.Text == text && q.Outcome != Refused {
-			return q
-		}
-	}
-	return nil
-}
-
-// ends is when a request was done at the latest.
-func ends(q *Request) time.Duration {
-	if q.Outcome == Unknown {
-		return math.MaxInt64
-	}
-	return q.End
-}
-
-// checkEdits looks for an acknowledged edit that began when the write, whose
-// text the row has, was done.
-func (h *collection) checkEdits(r *Report, row Row, write *Request, edits []*Request) {
-	acknowledged, may := int64(0), int64(0)
-	for _, e := range edits {
-		switch e.Outcome {
-		case Acknowledged:
-			acknowledged++
-		case Unknown:
-			may++
-		}
-		if e != write && e.Outcome == Acknowledged && e.Begin > ends(write) {
-			h.violated(r, EditKept, fmt.Sprintf("number %d has the text %.60q again", row.Number, row.Text), write, e)
-			return
-		}
-	}
-	if row.Version != 0 && (row.Version < 1+acknowledged || row.Version > 1+acknowledged+may) {
-		h.violated(r, EditKept, fmt.Sprintf("number %d has version %d after %d edits and %d that may have been done", row.Number, row.Version, acknowledged, may), edits...)
-	}
-}
-
-func (h *collection) checkDeletes(r *Report, row Row, edits, deletes []*Request) {
-	asked := slices.ContainsFunc(deletes, func(q *Request) bool { return q.Outcome != Refused })
-	if row.Deleted && !asked {
-		r.Lost++
-		h.violated(r, Kept, fmt.Sprintf("number %d is deleted and nobody asked for it", row.Number))
-	}
-	for _, d := range deletes {
-		if d.Outcome != Acknowledged {
-			continue
-		}
-		if !row.Deleted {
-			h.violated(r, StaysGone, fmt.Sprintf("number %d has the text %.60q", row.Number, row.Text), d)
-			return
-		}
-		for _, e := range edits {
-			if e.Outcome == Acknowledged && e.Begin > d.End {
-				h.violated(r, StaysGone, fmt.Sprintf("number %d was edited after it", row.Number), d, e)
-				return
-			}
-		}
-	}
-}
-
-func (h *collection) checkCount(r *Report) {
-	live := int64(0)
-	for _, row := range h.rows {
-		if !row.Deleted {
-			live++
-		}
-	}
-	if h.state.Count != live {
-		h.violated(r, Counted, fmt.Sprintf("the count is %d, and %d rows are live", h.state.Count, live))
-	}
-}
-
-func (h *collection) checkIndex(r *Report) {
-	if !h.state.Searched {
-		return
-	}
-	found := map[int64]string{}
-	for _, hit := range h.state.Found {
-		if _, twice := found[hit.Number]; twice {
-			h.violated(r, Indexed, fmt.Sprintf("number %d is found twice", hit.Number))
-		}
-		found[hit.Number] = hit.Text
-		if row, stored := h.rows[hit.Number]; !stored || row.Deleted {
-			h.violated(r, Indexed, fmt.Sprintf("number %d is found and not in the table", hit.Number))
-		}
-	}
-	for _, row := range h.state.Rows {
-		text, ok := found[row.Number]
-		switch {
-		case row.Deleted:
-		case !ok:
-			h.violated(r, Indexed, fmt.Sprintf("number %d is not found", row.Number))
-		case text != row.Text:
-			h.violated(r, Indexed, fmt.Sprintf("number %d is found with the text %.60q and has %.60q", row.Number, text, row.Text))
+			h.violated(r, Kept, fmt.Sprintf("number %d has the text %.60q", c.number, row.Text), c.first)
 		}
 	}
 }

@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		{"an answer that is none", []history.Request{at(0, 1, history.Request{Text: "a", Unexpected: "status 500"})}, stored(), history.Answered, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			report := history.Check(tt.requests, history.State{in: tt.state}, 0)
+			report := history.Check(history.History{Requests: tt.requests}, history.State{in: tt.state}, 0)
 			if tt.want == "" {
 				if !report.OK() {
 					t.Fatal(report)
@@ -125,9 +125,9 @@ func TestCheck(t *testing.T) {
 }
 
 func TestReportShowsTheClosestPair(t *testing.T) {
-	report := history.Check([]history.Request{
+	report := history.Check(history.History{Requests: []history.Request{
 		at(0, 1, created(4, "a")), at(2, 3, created(5, "b")), at(4, 5, created(3, "c")),
-	}, history.State{in: stored(row(3, "c"), row(4, "a"), row(5, "b"))}, 2)
+	}}, history.State{in: stored(row(3, "c"), row(4, "a"), row(5, "b"))}, 2)
 	if report.OutOfOrder != 1 || report.Broken != 1 {
 		t.Fatal(report)
 	}
@@ -158,7 +158,7 @@ func TestOrderIsLinearizability(t *testing.T) {
 			Step: func(state, _, output any) (bool, any) { return output.(int64) == state.(int64)+1, output },
 		}
 		want := porcupine.CheckOperations(model, operations)
-		report := history.Check(requests, history.State{in: stored(rows...)}, 0)
+		report := history.Check(history.History{Requests: requests}, history.State{in: stored(rows...)}, 0)
 		if report.Breaks(history.Ordered) == want {
 			t.Fatalf("porcupine says linearizable: %t, and the check: %s", want, report)
 		}

@@ -4,6 +4,8 @@ package inject
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +52,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 		}
 	}
+	body, err := bodyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	numbers := point == DynamoDB && bytes.Contains(body, []byte(`"UPDATED_NEW"`)) // only a number is asked for so
+	if writes(r) {
+		if response, err := t.write(r, body, numbers); response != nil || err != nil {
+			return response, err
+		}
+	}
 	f := t.x.fate(point)
 	switch f.kind {
 	case Refuse, Gone:
@@ -64,6 +76,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		time.Sleep(slowFor)
 	}
 	response, err := t.of.RoundTrip(r)
+	if numbers && (err != nil || f.kind == Lose) {
+		t.x.tally.fault(DynamoDBNumber, Lose)
+	}
 	switch {
 	case f.kind == KillAfter:
 		t.x.die()
@@ -73,6 +88,82 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errBroken
 	}
 	return response, err
+}
+
+func bodyOf(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// writes reports whether a request of DynamoDB may change a row.
+func writes(r *http.Request) bool {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return operation == "UpdateItem" || operation == "TransactWriteItems" || operation == "PutItem"
+}
+
+// write returns what a write meets that is only a write's: nothing if it goes
+// on.
+func (t *transport) write(r *http.Request, body []byte, numbers bool) (*http.Response, error) {
+	var w write
+	if err := json.Unmarshal(body, &w); err != nil {
+		return nil, err
+	}
+	if t.x.parts != nil { // also when the faults have ended: the limit is the engine's
+		if full := t.x.parts.consume(w); full != nil {
+			t.x.tally.fault(DynamoDBWrite, Partition)
+			return refusedWrite(r, w, "ThrottlingError", func(i int) bool { return full[i] }), nil
+		}
+	}
+	point := DynamoDBWrite
+	if bytes.Contains(body, []byte(`"ReturnValues":"ALL_NEW"`)) { // only an edit shows the row
+		point = DynamoDBEdit
+	}
+	f := t.x.fate(point)
+	one := f.random.IntN(max(1, len(w.TransactItems))) // item of a transaction
+	switch f.kind {
+	case Conflict:
+		return refusedWrite(r, w, "TransactionConflict", func(i int) bool { return i == one }), nil
+	case Busy:
+		return refusedWrite(r, w, "ThrottlingError", func(i int) bool { return i == one }), nil
+	case Held:
+		if numbers {
+			t.x.tally.fault(DynamoDBNumber, Lose)
+		}
+		later := r.Clone(context.WithoutCancel(r.Context()))
+		later.Body = io.NopCloser(bytes.NewReader(body))
+		time.AfterFunc(heldFor, func() {
+			if response, err := t.of.RoundTrip(later); err == nil {
+				_ = response.Body.Close()
+			}
+		})
+		return nil, errBroken
+	}
+	return nil, nil
+}
+
+// refusedWrite is DynamoDB's response to a write that meets another one, or a
+// partition without write units.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
+func refusedWrite(r *http.Request, w write, code string, met func(int) bool) *http.Response {
+	const prefix = `{"__type":"com.amazonaws.dynamodb.v20120810#`
+	if len(w.TransactItems) == 0 {
+		if code == "TransactionConflict" {
+			return answer(r, http.StatusBadRequest, prefix+`TransactionConflictException","message":"injected"}`)
+		}
+		return answer(r, http.StatusBadRequest, prefix+`ProvisionedThroughputExceededException","message":"injected"}`)
+	}
+	reasons := make([]string, len(w.TransactItems))
+	for i := range reasons {
+		if reasons[i] = `{"Code":"None"}`; met(i) {
+			reasons[i] = fmt.Sprintf(`{"Code":%q,"Message":"injected"}`, code)
+		}
+	}
+	return answer(r, http.StatusBadRequest, prefix+`TransactionCanceledException","Message":"injected","CancellationReasons":[`+strings.Join(reasons, ",")+"]}")
 }
 
 // misfit puts text in the place of the number of one message in a bulk request,

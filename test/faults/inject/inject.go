@@ -46,12 +46,20 @@ const (
 	Throttle   Kind = "throttled"      // the engine's own answer for too many requests
 	Fail       Kind = "status 500"     // the engine's own answer for an error within
 	Misfit     Kind = "mapping error"  // one document that the mapping does not take, so the engine refuses it alone
+	Held       Kind = "held"           // the connection breaks, and the request is done heldFor later
+	Conflict   Kind = "conflict"       // the engine's own response for a transaction that meets another
+	Busy       Kind = "busy"           // the engine's own response for a partition with too many requests
+	Partition  Kind = "partition full" // a partition's write units of a second are used up; PerMille has no meaning
+	Unstorable Kind = "unstorable"     // of the creates that the seed chooses, whatever the call: chat.ErrUnstorable
+	Unstored   Kind = "never stored"   // the same, with an error that may pass
+	WithChat   Kind = "with a chat"    // delivered together with a chat that was delivered before and can be stored
 	KillBefore Kind = "kill -9 before" // the process ends before the call
 	KillAfter  Kind = "kill -9 after"  // the process ends when the call has returned
 )
 
 const (
 	slowFor  = 50 * time.Millisecond
+	heldFor  = 700 * time.Millisecond // longer than the SDK waits before it tries again
 	goneFor  = 2 * time.Second
 	clockOff = 13 * time.Hour // more than any age that the service knows
 )
@@ -100,6 +108,9 @@ func ParseKill(text string) (k Kill, err error) {
 type Injector struct {
 	seed  uint64
 	rules []Rule
+	doom  []Rule        // of kinds that the create decides, not the call
+	skew  time.Duration // of the clock
+	parts *partitions   // nil for no limit
 	kill  Kill
 	tally *Tally
 	off   atomic.Bool
@@ -109,12 +120,23 @@ type Injector struct {
 	die   func()
 }
 
-// New returns an injector that counts what it does in a tally.
-func New(seed uint64, rules []Rule, kill Kill, tally *Tally) *Injector {
+// New returns an injector that counts what it does in a tally. The clock of its
+// service is off by skew.
+func New(seed uint64, rules []Rule, kill Kill, skew time.Duration, tally *Tally) *Injector {
 	x := &Injector{
-		seed: seed, rules: rules, kill: kill, tally: tally, begun: time.Now(),
+		seed: seed, kill: kill, skew: skew, tally: tally, begun: time.Now(),
 		gone: map[string]*atomic.Int64{}, hits: map[string]*atomic.Int64{},
 		die: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} },
+	}
+	for _, r := range rules {
+		switch r.Kind {
+		case Unstorable, Unstored:
+			x.doom = append(x.doom, r)
+		case Partition:
+			x.parts = newPartitions()
+		default:
+			x.rules = append(x.rules, r)
+		}
 	}
 	for _, point := range Points {
 		x.hits[point] = &atomic.Int64{}

@@ -32,6 +32,9 @@ const (
 	Apply                 = "Index.Apply"
 	SendDeadLetter        = "DeadLetters.Send"
 	DynamoDB              = "DynamoDB.HTTP"
+	DynamoDBWrite         = "DynamoDB.Write"  // UpdateItem and TransactWriteItems, which are calls of DynamoDB.HTTP as well
+	DynamoDBEdit          = "DynamoDB.Edit"   // an UpdateItem that edits a row, in place of DynamoDB.Write
+	DynamoDBNumber        = "DynamoDB.Number" // a request that allocates a number, which is a call of DynamoDB.HTTP as well
 	SQS                   = "SQS.HTTP"
 	OpenSearch            = "OpenSearch.HTTP"
 	OpenSearchBulk        = "OpenSearch.Bulk" // a bulk request, which is a call of OpenSearch.HTTP as well
@@ -41,7 +44,7 @@ const (
 var Points = []string{
 	CreateApp, AllocateChatNumber, CreateCounter, StoreChats, AllocateMessageNumber, StoreMessages,
 	UpdateMessage, DeleteMessage, ClaimKey, RecordNumber, ReleaseKey, Send, Receive, DeleteDelivery, ReadStream, Checkpoint, Apply, SendDeadLetter,
-	DynamoDB, SQS, OpenSearch, OpenSearchBulk,
+	DynamoDB, DynamoDBWrite, DynamoDBEdit, DynamoDBNumber, SQS, OpenSearch, OpenSearchBulk,
 }
 
 // Steps are the points that a create passes one after the other, and those of
@@ -60,6 +63,7 @@ type store struct {
 }
 
 func (s *store) CreateApp(ctx context.Context, app chat.App) error {
+	app.CreatedAt, app.UpdatedAt = s.x.time(app.CreatedAt), s.x.time(app.UpdatedAt)
 	return s.x.call(CreateApp, func() error { return s.Store.CreateApp(ctx, app) })
 }
 
@@ -87,6 +91,9 @@ func (s *store) StoreChats(ctx context.Context, appToken string, chats []chat.Ch
 }
 
 func (s *store) StoreMessages(ctx context.Context, id chat.ChatID, messages []chat.Message) error {
+	if err := s.x.doomed(messages); err != nil {
+		return err
+	}
 	f := s.x.fate(StoreMessages)
 	if f.kind == Part && len(messages) > 1 {
 		_ = s.Store.StoreMessages(ctx, id, messages[:len(messages)/2])
@@ -95,12 +102,24 @@ func (s *store) StoreMessages(ctx context.Context, id chat.ChatID, messages []ch
 	return s.x.around(f, StoreMessages, func() error { return s.Store.StoreMessages(ctx, id, messages) })
 }
 
+func (s *store) UpdateApp(ctx context.Context, token string, edit chat.AppEdit, allowed chat.Versions) (chat.App, error) {
+	edit.At = s.x.time(edit.At)
+	return s.Store.UpdateApp(ctx, token, edit, allowed)
+}
+
+func (s *store) UpdateChat(ctx context.Context, id chat.ChatID, edit chat.ChatEdit, allowed chat.Versions) (chat.Chat, error) {
+	edit.At = s.x.time(edit.At)
+	return s.Store.UpdateChat(ctx, id, edit, allowed)
+}
+
 func (s *store) UpdateMessage(ctx context.Context, id chat.ChatID, number int64, edit chat.MessageEdit, allowed chat.Versions) (m chat.Message, err error) {
+	edit.At = s.x.time(edit.At)
 	err = s.x.call(UpdateMessage, func() (err error) { m, err = s.Store.UpdateMessage(ctx, id, number, edit, allowed); return err })
 	return m, err
 }
 
 func (s *store) DeleteMessage(ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions) error {
+	at = s.x.time(at)
 	return s.x.call(DeleteMessage, func() error { return s.Store.DeleteMessage(ctx, id, number, at, allowed) })
 }
 
@@ -113,6 +132,7 @@ type keys struct {
 }
 
 func (k *keys) Claim(ctx context.Context, claim chat.Claim) (mine chat.Claim, err error) {
+	claim.CreatedAt = k.x.time(claim.CreatedAt)
 	err = k.x.call(ClaimKey, func() (err error) { mine, err = k.Idempotency.Claim(ctx, claim); return err })
 	return mine, err
 }
@@ -125,6 +145,12 @@ func (k *keys) Release(ctx context.Context, claim chat.Claim) error {
 	return k.x.call(ReleaseKey, func() error { return k.Idempotency.Release(ctx, claim) })
 }
 
+func (k *keys) CreateAppOnce(ctx context.Context, claim chat.Claim, app chat.App) (first chat.App, err error) {
+	claim.CreatedAt, app.CreatedAt, app.UpdatedAt = k.x.time(claim.CreatedAt), k.x.time(app.CreatedAt), k.x.time(app.UpdatedAt)
+	err = k.x.call(CreateApp, func() (err error) { first, err = k.Idempotency.CreateAppOnce(ctx, claim, app); return err })
+	return first, err
+}
+
 // Queue wraps the sending end of a queue.
 func (x *Injector) Queue(of chat.Queue) chat.Queue { return &queue{of, x} }
 
@@ -135,7 +161,7 @@ type queue struct {
 
 func (q *queue) Send(ctx context.Context, create chat.Create) error {
 	f := q.x.fate(Send)
-	if jump := f.clock(); jump != 0 {
+	if jump := f.clock() + q.x.skew; jump != 0 {
 		create = jumped(create, jump)
 	}
 	return q.x.around(f, Send, func() error {
@@ -144,6 +170,14 @@ func (q *queue) Send(ctx context.Context, create chat.Create) error {
 		}
 		return q.Queue.Send(ctx, create)
 	})
+}
+
+// time is what a time of the service's clock is.
+func (x *Injector) time(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(x.skew)
 }
 
 // clock is how far the call's clock is off.
@@ -178,6 +212,7 @@ type receiver struct {
 
 	mu   sync.Mutex
 	held []chat.Delivery // for the next Receive
+	chat []chat.Delivery // one of a chat, none before the first
 }
 
 func (r *receiver) Receive(ctx context.Context, most int) (found []chat.Delivery, err error) {
@@ -189,7 +224,14 @@ func (r *receiver) Receive(ctx context.Context, most int) (found []chat.Delivery
 		return nil, err
 	}
 	found, r.held = append(found, r.held...), nil
+	if len(r.chat) == 0 {
+		r.chat = firstChat(found)
+	}
 	switch f.kind {
+	case WithChat:
+		if len(found) > 0 {
+			found = append(found, r.chat...)
+		}
 	case Twice:
 		r.held = slices.Clone(found)
 	case Late:
@@ -202,6 +244,16 @@ func (r *receiver) Receive(ctx context.Context, most int) (found []chat.Delivery
 		}
 	}
 	return distinct(found), nil
+}
+
+// firstChat returns the first delivery of a chat, or nothing.
+func firstChat(found []chat.Delivery) []chat.Delivery {
+	for i, d := range found {
+		if create, err := chat.DecodeCreate([]byte(d.Body)); err == nil && create.Chat != nil {
+			return slices.Clone(found[i : i+1])
+		}
+	}
+	return nil
 }
 
 // distinct leaves out deliveries that a batch holds already: a batch of Lambda

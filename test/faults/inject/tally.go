@@ -14,7 +14,7 @@ import (
 // kinds is the order of the kinds in a tally.
 var kinds = []Kind{
 	Refuse, Lose, Part, Slow, Twice, Late, Shuffle, Split, Repeat, Poison,
-	ClockAhead, ClockBack, Gone, Throttle, Fail, Misfit, KillBefore, KillAfter,
+	ClockAhead, ClockBack, Gone, Throttle, Fail, Misfit, Held, Conflict, Busy, Partition, Unstorable, Unstored, WithChat, KillBefore, KillAfter,
 }
 
 // Tally counts calls and faults in a file that two processes map: what one of
@@ -82,7 +82,10 @@ func (t *Tally) Calls(point string) int64 { return atomic.LoadInt64(t.calls[poin
 // left out.
 func (t *Tally) Faults() map[Kind]int64 {
 	sum := map[Kind]int64{}
-	for _, byKind := range t.faults {
+	for point, byKind := range t.faults {
+		if point == DynamoDBNumber { // a part of DynamoDB.HTTP
+			continue
+		}
 		for kind, n := range byKind {
 			if n := atomic.LoadInt64(n); n > 0 {
 				sum[kind] += n
@@ -92,9 +95,9 @@ func (t *Tally) Faults() map[Kind]int64 {
 	return sum
 }
 
-// LostAnswers returns how many answers of DynamoDB were lost: the SDK asked
-// again, and a number that was taken may have been taken twice.
-func (t *Tally) LostAnswers() int { return int(atomic.LoadInt64(t.faults[DynamoDB][Lose])) }
+// LostNumbers returns how many responses of DynamoDB were lost that allocated a
+// number: the SDK asked again, and another number was allocated.
+func (t *Tally) LostNumbers() int { return int(atomic.LoadInt64(t.faults[DynamoDBNumber][Lose])) }
 
 // Kinds returns the kinds in the order of a table.
 func Kinds() []Kind { return slices.Clone(kinds) }

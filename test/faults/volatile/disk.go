@@ -14,6 +14,12 @@
 //     it, once any later fsync has returned: the journal is one. Until then some
 //     of them last, in their order.
 //
+// A sync can fail once. The file then keeps what was written, as programs see
+// it, but none of what was not synced until then lasts for certain, whatever is
+// synced later: Linux marks the pages clean.
+//
+// https://lwn.net/Articles/752063/
+//
 // It does not lose what was synced, as a disk does that lies about it, and it
 // does not model a filesystem without a journal.
 package volatile
@@ -41,6 +47,9 @@ type Disk struct {
 	writes  int64         // and syncs, so far
 	dieAt   int64         // at so many of them the power is lost; 0 is never
 	dead    chan struct{} // closed then
+	syncs   int64         // so far
+	failAt  int64         // the sync that fails; 0 is none
+	failed  chan struct{} // closed then
 }
 
 // inode is a file or a folder.
@@ -97,6 +106,30 @@ func (d *Disk) LosePower(after int64) <-chan struct{} {
 	defer d.mu.Unlock()
 	d.dieAt = d.writes + after
 	return d.dead
+}
+
+// FailSync lets the sync fail that comes after so many more. The channel is
+// closed then. 0 takes an earlier call back.
+func (d *Disk) FailSync(after int64) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failAt, d.failed = 0, make(chan struct{})
+	if after > 0 {
+		d.failAt = d.syncs + after
+	}
+	return d.failed
+}
+
+// syncFails counts a sync and reports whether it fails. The disk is locked.
+func (d *Disk) syncFails(f *inode) bool {
+	d.syncs++
+	if d.failAt == 0 || d.syncs < d.failAt {
+		return false
+	}
+	d.failAt = 0
+	f.unsynced = nil // and so never applied to what lasts
+	close(d.failed)
+	return true
 }
 
 // isDead reports whether the power is lost. The disk is locked.

@@ -234,7 +234,7 @@ func (n *node) Write(_ context.Context, _ fs.FileHandle, bytes []byte, at int64)
 func (n *node) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 	n.disk.mu.Lock()
 	defer n.disk.mu.Unlock()
-	if !n.disk.working() {
+	if !n.disk.working() || n.disk.syncFails(n.inode) {
 		return syscall.EIO
 	}
 	n.disk.sync(n.inode)

@@ -149,3 +149,39 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%d bytes are used", d.Size())
 	}
 }
+
+func TestASyncFailsOnce(t *testing.T) {
+	d := volatile.NewDisk()
+	mounted(t, d, func(folder string) {
+		f, err := os.Create(filepath.Join(folder, "file"))
+		must(t, err)
+		_, err = f.WriteString("one")
+		must(t, err)
+		must(t, f.Sync())
+		failed := d.FailSync(2)
+		_, err = f.WriteString("two")
+		must(t, err)
+		must(t, f.Sync())
+		_, err = f.WriteString("three")
+		must(t, err)
+		if err := f.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("the second sync: %v", err)
+		}
+		<-failed
+		must(t, f.Sync())
+		must(t, f.Close())
+		got, err := os.ReadFile(filepath.Join(folder, "file"))
+		must(t, err)
+		if string(got) != "onetwothree" {
+			t.Errorf("a program reads %q", got)
+		}
+	})
+	found, _ := d.Recover(rand.New(rand.NewPCG(1, 0)))
+	mounted(t, found, func(folder string) {
+		got, err := os.ReadFile(filepath.Join(folder, "file"))
+		must(t, err)
+		if string(got) != "onetwo" {
+			t.Errorf("after a loss of power there is %q", got)
+		}
+	})
+}

@@ -8,6 +8,10 @@ import (
 // Store is the port to the rows of apps, chats and messages, and to the
 // counters that their numbers are allocated from.
 //
+// A number need not be durable before its create is enqueued or stored. Until then
+// a method may treat it as not allocated, but never afterwards, not even after a
+// restart. No client knows a number before.
+//
 // Tokens passed to it have the form that ValidToken checks, and numbers are
 // from 1 to MaxNumber. Every method may also return an error that wraps
 // ErrUnavailable.

@@ -72,7 +72,6 @@ func (d *Disk) Failed() <-chan error { return d.failed }
 func (d *Disk) Sync(f *os.File) error {
 	err := d.hooks.Sync(f)
 	if err != nil {
-		err = fmt.Errorf("sync %s: %w", f.Name(), err)
 		d.Fail(err)
 	}
 	return err

@@ -37,28 +37,28 @@ func newEngine(dir string, d *disk.Disk, queue *index.AnalysisQueue) (index.Inde
 }
 
 // onPersistError is called in the goroutine that writes to the disk. The engine
-// retries even after a failed sync, so the disk fails first.
+// goes on even after a failed sync, so the disk fails first.
 func onPersistError(d *disk.Disk, err error) {
-	if !errors.Is(err, scorch.ErrPersist) {
-		return
-	}
-	if isFailedSync(err) {
+	if isFailedSync(err.Error()) {
 		d.Fail(fmt.Errorf("write search index: %w", err))
 	}
-	time.Sleep(persistPause)
+	if errors.Is(err, scorch.ErrPersist) {
+		time.Sleep(persistPause)
+	}
 }
 
 // isFailedSync reports whether the engine could not sync a file. It passes on
-// errors as text: a *fs.PathError of os.File.Sync begins with "sync", and a
-// failed fdatasync of bbolt is the errno alone.
-func isFailedSync(err error) bool {
-	text := err.Error()
+// errors as text: a *fs.PathError of os.File.Sync begins with "sync", and a failed
+// fdatasync of bbolt is the errno alone, without the path of a file.
+func isFailedSync(text string) bool {
 	if strings.Contains(text, ": sync ") {
 		return true
 	}
-	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
-		if strings.HasSuffix(text, "persisting snapshot: "+errno.Error()) {
-			return true
+	for _, attempt := range []string{"persisting snapshot: ", "removing old bolt snapshots: "} {
+		for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
+			if strings.HasSuffix(text, attempt+errno.Error()) {
+				return true
+			}
 		}
 	}
 	return false

@@ -9,6 +9,8 @@ import (
 
 	"chatapi/pkg/chat"
 	"chatapi/pkg/embedded/disk"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
 )
 
 // TestPauseWhileTheDiskFails holds that a disk that takes no writes costs no
@@ -43,5 +45,29 @@ func TestPauseWhileTheDiskFails(t *testing.T) {
 	}
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFailedSync checks which errors of the engine make the disk fail.
+func TestFailedSync(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"got err persisting snapshot: sync /data/search/000000000001.zap: input/output error", true},
+		{"got err persisting snapshot: input/output error", true},
+		{"got err persisting snapshot: no space left on device", true},
+		{"got err persisting snapshot: file sync error: sync /data/search/root.bolt: input/output error", true},
+		{"got err removing old bolt snapshots: input/output error", true},
+		{"merging err: sync /data/search/000000000002.zap: input/output error", true},
+		{"got err persisting snapshot: write /data/search/root.bolt: no space left on device", false},
+		{"got err persisting snapshot: open /data/search/000000000001.zap: no space left on device", false},
+		{"merging err: the segment is damaged", false},
+	} {
+		d := disk.New()
+		onPersistError(d, scorch.NewScorchError("persister", tt.text, scorch.ErrCleanup))
+		if failed := d.Err() != nil; failed != tt.want {
+			t.Errorf("%q: the disk failed: %t, want %t", tt.text, failed, tt.want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"chatapi/pkg/api"
 	"chatapi/pkg/apigateway"
@@ -21,6 +22,6 @@ func wire(_ context.Context, cfg aws.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apigateway.Start(api.New(log, api.DeleteMessage(store)))
+	apigateway.Start(api.New(log, api.DeleteMessage(store, time.Now)))
 	return nil
 }

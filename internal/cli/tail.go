@@ -27,9 +27,9 @@ func (r *remote) tailCommand() *cobra.Command {
 		Long: `Show the last messages of a chat and those that come, until Ctrl-C, in the order
 of their numbers, each once.
 
-A message may be stored a moment after one with a higher number. Where a number
-is missing, what is above it waits for it, but not longer than --wait: a number
-may also stay unused.`,
+A message may be stored a moment after one with a higher number. While a number
+is missing, the messages above it are held back for at most --wait, because a
+number can also stay unused. A void number is not waited for.`,
 		Example: `  chatapi tail 1
   chatapi tail 1 --lines 100 --follow=false
   chatapi tail 1 --json | jq --unbuffered -r .body`,
@@ -85,7 +85,9 @@ func (s *session) messages(chat int64) follow.List[client.ListedMessage] {
 		}
 		found := follow.Page[client.ListedMessage]{More: page.Next != "", At: s.serverTime()}
 		for _, m := range page.Messages {
-			found.Rows = append(found.Rows, follow.Row[client.ListedMessage]{Number: m.MessageNumber, At: createdAt(m), Item: m})
+			found.Rows = append(found.Rows, follow.Row[client.ListedMessage]{
+				Number: m.MessageNumber, At: createdAt(m), Item: m, Void: m.Void,
+			})
 		}
 		return found, nil
 	}

@@ -248,7 +248,7 @@ func (a appLines) Messages(ctx context.Context, chat, after int64) (follow.Page[
 	found := follow.Page[transfer.Line]{More: page.More, At: page.At}
 	for _, row := range page.Rows {
 		m := row.Item
-		found.Rows = append(found.Rows, follow.Row[transfer.Line]{Number: row.Number, At: row.At, Item: transfer.Line{
+		found.Rows = append(found.Rows, follow.Row[transfer.Line]{Number: row.Number, At: row.At, Void: row.Void, Item: transfer.Line{
 			Type: transfer.TypeMessage, Chat: chat, Message: m.MessageNumber, Body: m.Body, Sender: m.Sender,
 			Metadata: m.Metadata, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt, DeletedAt: m.DeletedAt,
 		}})

@@ -181,6 +181,15 @@ func (s *stack) index(messages ...chat.Message) {
 	}
 }
 
+// skipNumber allocates messages 1 and 2 of chat 1 and stores the second.
+func (s *stack) skipNumber() {
+	s.Helper()
+	for range 2 {
+		s.ask(201, "POST", s.path("/chats/1/messages"), body(100))
+	}
+	s.write(messageCreate(s.app, 1, 2, 100))
+}
+
 // buryCreate passes the writer's function a create that can never be stored,
 // which it must make a dead letter.
 func (s *stack) buryCreate() {
@@ -291,16 +300,21 @@ var cases = []struct {
 		func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages?limit=50"), "") }},
 	{"list-messages", "50 messages of 16,384 bytes", func(s *stack) { s.messages(60, 16384) },
 		func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages?limit=50"), "") }},
+	{"list-messages", "numbers missing below before", func(s *stack) { s.skipNumber() },
+		func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages?before=2"), "") }},
 	{"list-messages", "none yet", nil, func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages"), "") }},
 	{"get-message", "found", func(s *stack) { s.messages(1, 100) }, func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages/1"), "") }},
 	{"get-message", "found, 16,384 bytes", func(s *stack) { s.messages(1, 16384) }, func(s *stack) { s.ask(200, "GET", s.path("/chats/1/messages/1"), "") }},
 	{"get-message", "not stored yet", func(s *stack) { s.ask(201, "POST", s.path("/chats/1/messages"), body(100)) },
 		func(s *stack) { s.ask(404, "GET", s.path("/chats/1/messages/1"), "") }},
+	{"get-message", "void", func(s *stack) { s.skipNumber() }, func(s *stack) { s.ask(404, "GET", s.path("/chats/1/messages/1"), "") }},
 	{"get-message", "not there", nil, func(s *stack) { s.ask(404, "GET", s.path("/chats/1/messages/9"), "") }},
 	{"get-message", "no such chat", nil, func(s *stack) { s.ask(404, "GET", s.path("/chats/9/messages/1"), "") }},
 	{"get-message", "no such app", nil, func(s *stack) { s.ask(404, "GET", "/api/v1/apps/"+nobody+"/chats/1/messages/1", "") }},
 	{"update-message", "changed", func(s *stack) { s.messages(1, 100) },
 		func(s *stack) { s.ask(200, "PATCH", s.path("/chats/1/messages/1"), body(100)) }},
+	{"update-message", "void", func(s *stack) { s.skipNumber() },
+		func(s *stack) { s.ask(404, "PATCH", s.path("/chats/1/messages/1"), body(100)) }},
 	{"update-message", "not there", nil, func(s *stack) { s.ask(404, "PATCH", s.path("/chats/1/messages/9"), body(100)) }},
 	{"delete-message", "deleted", func(s *stack) { s.messages(1, 100) },
 		func(s *stack) { s.ask(204, "DELETE", s.path("/chats/1/messages/1"), "") }},
@@ -308,6 +322,7 @@ var cases = []struct {
 		s.messages(1, 100)
 		s.ask(204, "DELETE", s.path("/chats/1/messages/1"), "")
 	}, func(s *stack) { s.ask(204, "DELETE", s.path("/chats/1/messages/1"), "") }},
+	{"delete-message", "void", func(s *stack) { s.skipNumber() }, func(s *stack) { s.ask(404, "DELETE", s.path("/chats/1/messages/1"), "") }},
 	{"delete-message", "not there", nil, func(s *stack) { s.ask(404, "DELETE", s.path("/chats/1/messages/9"), "") }},
 
 	{"get-reader", "found", func(s *stack) { s.messages(2, 100) }, func(s *stack) { s.ask(200, "GET", s.path("/chats/1/readers/ada"), "") }},

@@ -15,6 +15,7 @@ var begin = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // created at the beginning.
 type table struct {
 	stored map[int64]time.Duration // when each is stored
+	void   map[int64]time.Duration // when each becomes void
 	age    time.Duration           // of all rows at the beginning
 	page   int
 	now    time.Duration
@@ -23,14 +24,16 @@ type table struct {
 func (l *table) list(_ context.Context, after int64) (Page[string], error) {
 	page := Page[string]{At: begin.Add(l.now)}
 	for n := after + 1; n <= 20; n++ {
-		if at, ok := l.stored[n]; !ok || at > l.now {
+		at, stored := l.stored[n]
+		voidAt, void := l.void[n]
+		if void = void && voidAt <= l.now; !void && (!stored || at > l.now) {
 			continue
 		}
 		if len(page.Rows) == l.page {
 			page.More = true
 			break
 		}
-		page.Rows = append(page.Rows, Row[string]{Number: n, At: begin.Add(-l.age)})
+		page.Rows = append(page.Rows, Row[string]{Number: n, At: begin.Add(-l.age), Void: void})
 	}
 	return page, nil
 }
@@ -50,7 +53,11 @@ func TestReader(t *testing.T) {
 		{"as they arrive", 0, table{stored: map[int64]time.Duration{1: 0, 2: s(2), 3: s(4)}, page: 9}, "[0:1 2:2 4:3]"},
 		{"5 before 4", 3, table{stored: map[int64]time.Duration{4: s(3), 5: 0}, page: 9}, "[3:4 3:5]"},
 		{"several late", 0, table{stored: map[int64]time.Duration{1: s(4), 2: s(2), 3: s(6), 4: 0}, page: 9}, "[4:1 4:2 6:3 6:4]"},
-		{"a gap for ever", 0, table{stored: map[int64]time.Duration{1: 0, 3: 0, 4: s(1)}, page: 9}, "[0:1 11:3 11:4]"},
+		{"a gap forever", 0, table{stored: map[int64]time.Duration{1: 0, 3: 0, 4: s(1)}, page: 9}, "[0:1 11:3 11:4]"},
+		{"a void number", 0, table{stored: map[int64]time.Duration{1: 0, 3: 0, 4: s(1)}, void: map[int64]time.Duration{2: s(2)}, page: 9}, "[0:1 2:3 2:4]"},
+		{"a page of void numbers", 0, table{
+			stored: map[int64]time.Duration{1: 0, 5: 0}, void: map[int64]time.Duration{2: 0, 3: 0, 4: 0}, page: 2,
+		}, "[0:1 0:5]"},
 		{"a gap of several numbers", 0, table{stored: map[int64]time.Duration{1: 0, 7: 0}, page: 9}, "[0:1 11:7]"},
 		{"two gaps of one age", 0, table{stored: map[int64]time.Duration{2: 0, 4: s(5)}, page: 9}, "[11:2 11:4]"},
 		{"an old gap is not waited for", 0, table{stored: map[int64]time.Duration{1: 0, 3: 0, 5: 0}, age: time.Hour, page: 9}, "[0:1 0:3 0:5]"},

@@ -119,21 +119,37 @@ func ListApps(store chat.Store, guard Guard) Operation {
 		Description: "Lists all apps with their tokens, in an order of the store's own. Follow next until it is absent.",
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listAppsInput) (*listAppsOutput, error) {
-		apps, next, err := store.Apps(ctx, in.Cursor, in.Limit)
+		page, next, err := appsPage(ctx, store, in.Cursor, in.Limit)
 		if err != nil {
 			return nil, err
 		}
 		var out listAppsOutput
-		out.Body.Apps = make([]App, len(apps))
-		for i, a := range apps {
-			out.Body.Apps[i] = viewApp(a)
-		}
+		out.Body.Apps = page
 		if next != "" {
 			out.Body.Next = linkToPage(ctx, url.Values{"limit": {strconv.Itoa(in.Limit)}, "cursor": {next}})
 			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil
 	})
+}
+
+// appsPage returns a page of apps and the cursor of the next one. Only the
+// store knows cursors, so a page that would be too large is read again with a
+// lower limit.
+func appsPage(ctx context.Context, store chat.Store, cursor string, limit int) (page []App, next string, err error) {
+	for {
+		apps, next, err := store.Apps(ctx, cursor, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		page, all, err := pageOf(ctx, apps, func(a chat.App) (App, int) {
+			return viewApp(a), sizeBound(a.Metadata, a.Name)
+		})
+		if all || err != nil {
+			return page, next, err
+		}
+		limit = len(page)
+	}
 }
 
 type getAppInput struct {

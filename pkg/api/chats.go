@@ -140,13 +140,16 @@ func ListChats(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		var out listChatsOutput
-		out.Body.Chats = make([]Chat, len(chats))
-		for i, c := range chats {
-			out.Body.Chats[i] = viewChat(c)
+		page, all, err := pageOf(ctx, chats, func(c chat.Chat) (Chat, int) {
+			return viewChat(c), sizeBound(c.Metadata, c.Title)
+		})
+		if err != nil {
+			return nil, err
 		}
-		if more {
-			out.Body.Next = in.next(ctx, chats[len(chats)-1].Number)
+		var out listChatsOutput
+		out.Body.Chats = page
+		if more || !all {
+			out.Body.Next = in.next(ctx, page[len(page)-1].ChatNumber)
 			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil

@@ -30,7 +30,8 @@ func viewMessage(m chat.Message) Message {
 }
 
 // ListedMessage is a message in a list, or the tombstone of one, which has
-// message_number and deleted_at and nothing else.
+// message_number and deleted_at and nothing else, or a void number, which has
+// message_number and void.
 type ListedMessage struct {
 	MessageNumber int64             `json:"message_number"`
 	ChatNumber    int64             `json:"chat_number,omitzero"`
@@ -42,10 +43,14 @@ type ListedMessage struct {
 	CreatedAt     Time              `json:"created_at,omitzero"`
 	UpdatedAt     Time              `json:"updated_at,omitzero"`
 	DeletedAt     Time              `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`
+	Void          bool              `json:"void,omitempty" doc:"true for a number whose message was never stored, which has no other field but its number"`
 }
 
-func listMessage(m chat.Message) ListedMessage {
-	if m.Deleted() {
+func listMessage(m chat.ListedMessage) ListedMessage {
+	switch {
+	case m.Void:
+		return ListedMessage{MessageNumber: m.Number, Void: true}
+	case m.Deleted():
 		return ListedMessage{MessageNumber: m.Number, DeletedAt: Time(m.DeletedAt)}
 	}
 	return ListedMessage{
@@ -125,17 +130,20 @@ type listMessagesInput struct {
 type listMessagesOutput struct {
 	Link string `header:"Link"`
 	Body struct {
-		Messages []ListedMessage `json:"messages"`
-		Next     string          `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		Messages        []ListedMessage `json:"messages"`
+		Next            string          `json:"next,omitempty" doc:"Link to the next page; absent on the last"`
+		CompleteThrough *int64          `json:"complete_through,omitempty"`
 	}
 }
 
-// ListMessages returns the operation that lists a chat's messages by number.
-func ListMessages(store chat.Store) Operation {
+// ListMessages returns the operation that lists a chat's messages by number:
+// one call of the store, or two if before is set and numbers are missing
+// directly below it.
+func ListMessages(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "list-messages", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
 		Summary:     "List the messages of a chat",
-		Description: "Lists a chat's stored messages by number. Follow next until it is absent.",
+		Description: listMessagesDescription,
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listMessagesInput) (*listMessagesOutput, error) {
@@ -143,22 +151,34 @@ func ListMessages(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		messages, more, err := store.Messages(ctx, id, in.page())
+		list, err := chat.ListMessages(ctx, store, id, in.page(), now())
+		if err != nil {
+			return nil, err
+		}
+		page, all, err := pageOf(ctx, list.Items, func(m chat.ListedMessage) (ListedMessage, int) {
+			return listMessage(m), sizeBound(m.Metadata, m.Body, m.Sender)
+		})
 		if err != nil {
 			return nil, err
 		}
 		var out listMessagesOutput
-		out.Body.Messages = make([]ListedMessage, len(messages))
-		for i, m := range messages {
-			out.Body.Messages[i] = listMessage(m)
-		}
-		if more {
-			out.Body.Next = in.next(ctx, messages[len(messages)-1].Number)
+		out.Body.Messages = page
+		if list.More || !all {
+			out.Body.Next = in.next(ctx, page[len(page)-1].MessageNumber)
 			out.Link = nextLink(out.Body.Next)
+		}
+		if in.Order != "desc" && in.Before == 0 {
+			through := chat.CompleteThrough(in.After, list.Items[:len(page)])
+			out.Body.CompleteThrough = &through
 		}
 		return &out, nil
 	})
 }
+
+const listMessagesDescription = "Lists a chat's stored messages by number. Follow next until it is absent. " +
+	"A deleted message is listed as its tombstone, {message_number, deleted_at}. A number whose message was never stored " +
+	"is void: if the next stored message above it was created more than 24 hours and 15 minutes ago, it is listed as " +
+	"{message_number, void: true}. In ascending order without before, complete_through says how far the list has no gap."
 
 // MessagePath names a message in a path.
 type MessagePath struct {
@@ -178,12 +198,12 @@ type messageOutput struct {
 }
 
 // GetMessage returns the operation that reads a message: one call of the store.
-func GetMessage(store chat.Store) Operation {
+func GetMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Get a message",
 		Description: "Returns a message.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrMessageDeleted},
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted},
 		describe:    describeNotModified,
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*messageOutput, error) {
@@ -193,7 +213,7 @@ func GetMessage(store chat.Store) Operation {
 		}
 		m, err := store.Message(ctx, id, in.MessageNumber)
 		if err != nil {
-			return nil, err
+			return nil, chat.MissingMessage(ctx, store, id, in.MessageNumber, err, now())
 		}
 		if m.Deleted() {
 			return nil, chat.ErrMessageDeleted
@@ -215,19 +235,19 @@ type updateMessageInput struct {
 
 // UpdateMessage returns the operation that changes a message's body or
 // metadata: one call of the store. The indexer brings it into search.
-func UpdateMessage(store chat.Store) Operation {
+func UpdateMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Change a message",
 		Description: "Changes the body or the metadata: those that the request has. With If-Match it changes them only where nobody else did. Searches find the new text within moments.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrMessageDeleted, chat.ErrVersionChanged},
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
 		id, err := in.id()
 		if err != nil {
 			return nil, err
 		}
-		edit, err := chat.NewMessageEdit(in.Body.Body, (*chat.Metadata)(in.Body.Metadata), time.Now())
+		edit, err := chat.NewMessageEdit(in.Body.Body, (*chat.Metadata)(in.Body.Metadata), now())
 		if err != nil {
 			return nil, err
 		}
@@ -237,7 +257,7 @@ func UpdateMessage(store chat.Store) Operation {
 		}
 		m, err := store.UpdateMessage(ctx, id, in.MessageNumber, edit, allowed)
 		if err != nil {
-			return nil, err
+			return nil, chat.MissingMessage(ctx, store, id, in.MessageNumber, err, now())
 		}
 		return &messageOutput{Status: http.StatusOK, ETag: etagOf(m.Version), Body: viewMessage(m)}, nil
 	})
@@ -251,12 +271,12 @@ type deleteMessageInput struct {
 // DeleteMessage returns the operation that deletes a message and leaves its
 // tombstone: one call of the store. Deleting again is a success, so that a
 // client whose answer was lost may try again.
-func DeleteMessage(store chat.Store) Operation {
+func DeleteMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Delete a message",
 		Description: "Deletes a message. Its number stays taken: lists have a tombstone there. Deleting it again is a success.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {
 		id, err := in.id()
@@ -267,6 +287,9 @@ func DeleteMessage(store chat.Store) Operation {
 		if err != nil {
 			return nil, err
 		}
-		return nil, store.DeleteMessage(ctx, id, in.MessageNumber, time.Now(), allowed)
+		if err := store.DeleteMessage(ctx, id, in.MessageNumber, now(), allowed); err != nil {
+			return nil, chat.MissingMessage(ctx, store, id, in.MessageNumber, err, now())
+		}
+		return nil, nil
 	})
 }

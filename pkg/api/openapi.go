@@ -17,8 +17,9 @@ import (
 const description = `A chat backend: **apps** (tenants, known by a secret token) hold **chats**, numbered 1, 2, 3 … within their app;
 chats hold **messages**, numbered 1, 2, 3 … within their chat; messages are searched by words, beginnings of words and parts of words.
 
-A create is durable before its 201. Its row is stored, and found by searches, within moments: until then, reading it
-answers 404 with the code ` + "`not_stored_yet`" + ` and a Retry-After header, and a chat can be written to the moment its number is known.
+A create is durable before its 201. Its row is usually stored, and found by searches, within a second. Until it is stored,
+reading it is a 404 with the code ` + "`not_stored_yet`" + ` and a Retry-After header. Messages can be created in a chat as soon as its number is known.
+A create that cannot be stored is kept for the operator of the service, who can repeat it.
 
 Errors are ` + "`application/problem+json`" + ` (RFC 9457), told apart by their ` + "`code`" + `.`
 

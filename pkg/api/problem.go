@@ -45,6 +45,7 @@ var problems = []struct {
 	{chat.ErrChatNotFound, http.StatusNotFound, "chat_not_found", 0},
 	{chat.ErrMessageNotFound, http.StatusNotFound, "message_not_found", 0},
 	{chat.ErrNotStoredYet, http.StatusNotFound, "not_stored_yet", 1},
+	{chat.ErrNumberVoid, http.StatusNotFound, "number_void", 0},
 	{chat.ErrMessageDeleted, http.StatusGone, "message_deleted", 0},
 	{chat.ErrKeyInUse, http.StatusConflict, "idempotency_key_in_use", 1},
 	{chat.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused", 0},

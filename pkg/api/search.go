@@ -87,15 +87,31 @@ type Found struct {
 	IndexedThrough Time           `json:"indexed_through,omitzero"`
 }
 
-func viewFound(query chat.Query, found chat.SearchResult) Found {
-	view := Found{Status: "success", Messages: make([]FoundMessage, len(found.Hits)), IndexedThrough: Time(found.IndexedThrough)}
-	for i, h := range found.Hits {
-		_, marked := query.Match(h.Message.Body)
-		view.Messages[i] = FoundMessage{
-			Message: viewMessage(h.Message), Highlights: marked, Highlighted: chat.Mark(h.Message.Body, marked),
-		}
+// viewFound returns the hits that fit into a response, and the cursor of
+// the next page, "" if there is none.
+func viewFound(ctx context.Context, search chat.Search, found chat.SearchResult) (view Found, next string, err error) {
+	page, all, err := pageOf(ctx, found.Hits, func(h chat.Hit) (FoundMessage, int) {
+		return viewHit(search.Query, h.Message)
+	})
+	if err != nil {
+		return Found{}, "", err
 	}
-	return view
+	if found.More || !all {
+		last := found.Hits[len(page)-1]
+		next = encodePosition(search.Position(last), search.Within)
+	}
+	return Found{Status: "success", Messages: page, IndexedThrough: Time(found.IndexedThrough)}, next, nil
+}
+
+// viewHit returns a message with its highlights, and its bound.
+func viewHit(query chat.Query, m chat.Message) (FoundMessage, int) {
+	_, highlights := query.Match(m.Body)
+	view := FoundMessage{Message: viewMessage(m), Highlights: highlights, Highlighted: chat.Mark(m.Body, highlights)}
+	bound := sizeBound(m.Metadata, m.Body, m.Sender, view.Highlighted)
+	for _, h := range highlights {
+		bound += perHighlight + perByte*len(h.Text)
+	}
+	return view, bound
 }
 
 type searchInput struct {
@@ -139,9 +155,9 @@ func SearchMessages(store chat.Store, index chat.Index) Operation {
 			return nil, err
 		}
 		var out searchOutput
-		out.Body.Found = viewFound(search.Query, found)
-		if found.More {
-			out.Body.Next = nextPosition(search, found)
+		out.Body.Found, out.Body.Next, err = viewFound(ctx, search, found)
+		if err != nil {
+			return nil, err
 		}
 		return &out, nil
 	})
@@ -191,18 +207,17 @@ func SearchApp(store chat.Store, index chat.Index) Operation {
 			return nil, err
 		}
 		var out searchAppOutput
-		out.Body.Found = viewFound(search.Query, found)
-		if found.More {
-			out.Body.Next = in.link(ctx, nextPosition(search, found))
+		var next string
+		out.Body.Found, next, err = viewFound(ctx, search, found)
+		if err != nil {
+			return nil, err
+		}
+		if next != "" {
+			out.Body.Next = in.link(ctx, next)
 			out.Link = nextLink(out.Body.Next)
 		}
 		return &out, nil
 	})
-}
-
-// nextPosition returns the cursor of the next page.
-func nextPosition(search chat.Search, found chat.SearchResult) string {
-	return encodePosition(search.Position(found.Hits[len(found.Hits)-1]), search.Within)
 }
 
 // encodePosition makes a cursor that clients pass back and do not read. One of

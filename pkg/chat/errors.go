@@ -18,6 +18,9 @@ var (
 	// ErrNotStoredYet is returned when a number is allocated and its row is not
 	// stored yet.
 	ErrNotStoredYet = errors.New("the number is allocated, but its row is not stored yet")
+	// ErrNumberVoid is returned when a message number is allocated and its
+	// create never arrived; see VoidAfter.
+	ErrNumberVoid = errors.New("the number is void: no message with it was ever stored")
 	// ErrMessageDeleted is returned when only the message's tombstone is left.
 	ErrMessageDeleted = errors.New("the message is deleted")
 	// ErrVersionChanged is returned when a row has another version than the

@@ -17,6 +17,9 @@ const (
 
 	MaxNumber = 1<<53 - 1 // highest number that JSON clients read exactly (RFC 8259, section 6)
 
+	MaxHighlights = 100   // highlights of a message that a search found
+	MaxWholeBody  = 2_048 // bytes of a body that is highlighted as a whole, and not in fragments
+
 	DefaultPage = 50  // items of a page if the client names no limit
 	MaxPage     = 200 // highest limit of a page
 )

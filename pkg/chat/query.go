@@ -1,12 +1,9 @@
 package chat
 
 import (
-	"cmp"
-	"html"
 	"iter"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Rank says how well a message matches a query: as well as the query's term
@@ -125,76 +122,4 @@ func (t Term) in(folded string) iter.Seq2[int, Rank] {
 			from = at + 1
 		}
 	}
-}
-
-// Highlight is a part of a message's body that a query matched. Start and End
-// count characters (Unicode code points) of the body.
-type Highlight struct {
-	Start int    `json:"start"` // the first matching character, counted from 0
-	End   int    `json:"end"`   // the character after the last matching one
-	Text  string `json:"text"`  // the matching text
-}
-
-// Match returns the Rank of the folded text, and the matching parts of the text
-// in order. They do not touch each other.
-func (q Query) Match(text string) (Rank, []Highlight) {
-	f := folded{placed: true, places: make([]span, 0, len(text)+2)}
-	f.text.Grow(len(text) + 2)
-	f.fold(text)
-	found := f.text.String()
-	rank := q.Rank(found)
-	if rank == 0 {
-		return 0, nil
-	}
-	var spans []span
-	for _, t := range q.Terms {
-		length := len(t.String())
-		for at := range t.in(found) {
-			spans = append(spans, span{f.places[at].start, f.places[at+length-1].end})
-		}
-	}
-	return rank, highlights(text, spans)
-}
-
-// highlights joins spans that touch and converts them to characters.
-func highlights(text string, spans []span) []Highlight {
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
-	var found []Highlight
-	bytes, characters := 0, 0 // up to the last highlight
-	for i := 0; i < len(spans); {
-		s := spans[i]
-		for i++; i < len(spans) && spans[i].start <= s.end; i++ {
-			s.end = max(s.end, spans[i].end)
-		}
-		start := characters + utf8.RuneCountInString(text[bytes:s.start])
-		bytes, characters = s.end, start+utf8.RuneCountInString(text[s.start:s.end])
-		found = append(found, Highlight{Start: start, End: characters, Text: text[s.start:s.end]})
-	}
-	return found
-}
-
-// Mark returns a text as HTML with <mark> around the highlights that Match
-// returned for it. The text is escaped, so that the result is safe in a page.
-func Mark(text string, found []Highlight) string {
-	var marked strings.Builder
-	at := 0 // in characters
-	for _, h := range found {
-		before := byteOf(text, h.Start-at)
-		marked.WriteString(html.EscapeString(text[:before]))
-		marked.WriteString("<mark>" + html.EscapeString(h.Text) + "</mark>")
-		text, at = text[before+len(h.Text):], h.End
-	}
-	marked.WriteString(html.EscapeString(text))
-	return marked.String()
-}
-
-// byteOf returns the offset in bytes of the character after the first n.
-func byteOf(text string, n int) int {
-	for i := range text {
-		if n == 0 {
-			return i
-		}
-		n--
-	}
-	return len(text)
 }

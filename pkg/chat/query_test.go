@@ -175,6 +175,43 @@ func TestMark(t *testing.T) {
 	}
 }
 
+// TestHighlightsOfLongTexts holds that what a search shows of a message is
+// bounded: MaxHighlights highlights, and fragments of a long text around them.
+func TestHighlightsOfLongTexts(t *testing.T) {
+	const mark = "<mark>needle</mark>"
+	hay := strings.Repeat("hay ", 1000)
+	before := strings.Repeat("hay ", 19)
+	after := " " + strings.TrimSpace(before)
+	for _, tt := range []struct {
+		name, text, want string
+		highlights       int
+	}{
+		{"the longest that is shown whole", strings.Repeat("x", chat.MaxWholeBody-7) + " needle", strings.Repeat("x", chat.MaxWholeBody-7) + " " + mark, 1},
+		{"at the start", "needle " + hay, mark + after, 1},
+		{"at the end", hay + "needle", before + mark, 1},
+		{"in the middle", hay + "needle " + hay, before + mark + after, 1},
+		{"two far apart", "needle " + hay + "needle", mark + after + " … " + before + mark, 2},
+		{"two near each other", "needle hay needle " + hay, mark + " hay " + mark + after, 2},
+		{"no spaces", "needle" + strings.Repeat("、", 1000), mark + strings.Repeat("、", 80), 1},
+		{"more than are highlighted", strings.Repeat("needle ", 1000), strings.Repeat(mark+" ", 100) + strings.TrimSpace(strings.Repeat("needle ", 11)), 100},
+		{"none", hay, before + "hay", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			q, err := chat.ParseQuery("needle")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, found := q.Match(tt.text)
+			if len(found) != tt.highlights {
+				t.Errorf("%d highlights, want %d", len(found), tt.highlights)
+			}
+			if diff := cmp.Diff(tt.want, chat.Mark(tt.text, found)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // TestHighlightsInAnyText holds for any text what a client relies on: the
 // highlights lie in the text, apart and in order, and the marked text is the
 // text.

@@ -66,6 +66,11 @@ type Store interface {
 	// transactions. Messages that are already stored stay as they are, with
 	// their later edits and deletes. Errors are as those of StoreChats, except
 	// that the app is not checked.
+	//
+	// A message that is stored more than LateAfter after its CreatedAt may be
+	// missed by clients that read past its number. This is the one place where
+	// such a message will be stored together with a record of the change feed.
+	// It takes no read to know: a repeat of a create keeps its CreatedAt.
 	StoreMessages(ctx context.Context, id ChatID, messages []Message) error
 	// Message returns a message, which may be a tombstone, or ErrNotStoredYet,
 	// ErrMessageNotFound, ErrChatNotFound or ErrAppNotFound.

@@ -33,6 +33,7 @@ const (
 	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
 	ProblemCodeMissingQuery         ProblemCode = "missing_query"
 	ProblemCodeNotStoredYet         ProblemCode = "not_stored_yet"
+	ProblemCodeNumberVoid           ProblemCode = "number_void"
 	ProblemCodeQuotaExceeded        ProblemCode = "quota_exceeded"
 	ProblemCodeRequestRefused       ProblemCode = "request_refused"
 	ProblemCodeRequestTimeout       ProblemCode = "request_timeout"
@@ -251,10 +252,10 @@ type FoundMessage struct {
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// Highlighted The body as HTML, escaped, with <mark> around what matches
+	// Highlighted The body as HTML, escaped, with <mark> around each highlight. Of a body longer than 2,048 bytes only the fragments around the highlights, joined by " … "
 	Highlighted string `json:"highlighted"`
 
-	// Highlights Where the body matches, in order
+	// Highlights Where the body matches, in order: the first 100 matches
 	Highlights []Highlight `json:"highlights"`
 
 	// MessageNumber The message's number in its chat
@@ -317,6 +318,9 @@ type ListChatsResponse struct {
 
 // ListMessagesResponse defines model for ListMessagesResponse.
 type ListMessagesResponse struct {
+	// CompleteThrough Every number from after + 1 to this one is on this page, as message, tombstone or void. Only in ascending order without before
+	CompleteThrough int64 `json:"complete_through,omitempty,omitzero"`
+
 	// Messages The messages of this page
 	Messages []ListedMessage `json:"messages"`
 
@@ -355,6 +359,9 @@ type ListedMessage struct {
 
 	// Version 1 when created, one more with each edit
 	Version int64 `json:"version,omitempty,omitzero"`
+
+	// Void true for a number whose message was never stored, which has no other field but its number
+	Void bool `json:"void,omitempty,omitzero"`
 }
 
 // Message defines model for Message.
@@ -434,7 +441,7 @@ type Reader struct {
 
 // SearchAppResponse defines model for SearchAppResponse.
 type SearchAppResponse struct {
-	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Your own change is searchable once this has reached its updated_at, unless a later change overtook it on its way. Absent where there is none yet
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Before it reaches the updated_at of your own change, your change cannot be seen; afterwards it usually is, but an earlier change can still be missing, for example while its create waits to be delivered again. Absent if there is none yet
 	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
 
 	// Messages The messages of this page
@@ -476,7 +483,7 @@ type SearchRequest struct {
 
 // SearchResponse defines model for SearchResponse.
 type SearchResponse struct {
-	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Your own change is searchable once this has reached its updated_at, unless a later change overtook it on its way. Absent where there is none yet
+	// IndexedThrough The updated_at of the newest create, edit or delete that the search could see. Before it reaches the updated_at of your own change, your change cannot be seen; afterwards it usually is, but an earlier change can still be missing, for example while its create waits to be delivered again. Absent if there is none yet
 	IndexedThrough time.Time `json:"indexed_through,omitempty,omitzero"`
 
 	// Messages The messages of this page
@@ -734,7 +741,7 @@ func (c *Client) UpdateChat(ctx context.Context, appToken string, chatNumber int
 	return answered[Chat](ctx, c, r)
 }
 
-// ListMessages is GET /api/v1/apps/{app_token}/chats/{chat_number}/messages. Lists a chat's stored messages by number. Follow next until it is absent.
+// ListMessages is GET /api/v1/apps/{app_token}/chats/{chat_number}/messages. Lists a chat's stored messages by number. Follow next until it is absent. A deleted message is listed as its tombstone, {message_number, deleted_at}. A number whose message was never stored is void: if the next stored message above it was created more than 24 hours and 15 minutes ago, it is listed as {message_number, void: true}. In ascending order without before, complete_through says how far the list has no gap.
 func (c *Client) ListMessages(ctx context.Context, appToken string, chatNumber int64, params ...ListMessagesParams) (*ListMessagesResponse, error) {
 	r := newCall("GET", "/api/v1/apps/{app_token}/chats/{chat_number}/messages", appToken, chatNumber)
 	for _, p := range params {

@@ -5,10 +5,12 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 const paged = 60 // items of each list, more than a page without a limit
@@ -39,7 +41,15 @@ func pageCases(ctx context.Context, s *suite) ([]testCase, error) {
 			testCase{"next leads back: " + in.list, func(ctx context.Context) error { return s.nextLeadsBack(ctx, in) }},
 		)
 	}
-	return append(all, testCase{"apps: a walk", s.walkApps}), nil
+	for query, want := range map[string]any{
+		"limit=20": float64(20), "after=20": float64(paged), "after=60": float64(paged), "before=9": nil, "order=desc": nil,
+	} {
+		all = append(all, testCase{"messages: complete_through of " + query, func(ctx context.Context) error {
+			return s.completeThrough(ctx, chat, query, want)
+		}})
+	}
+	large := testCase{"messages: a page that is larger than a function's response", s.largePage}
+	return append(all, large, testCase{"apps: a walk", s.walkApps}), nil
 }
 
 // pageCase is one page: the numbers from first to last, in this order.
@@ -146,6 +156,52 @@ func (s *suite) nextLeadsBack(ctx context.Context, in collection) error {
 	}
 	if numbers := numbersOf(rest.items, in); !slices.Equal(numbers, pageCase{first: 41, last: paged}.numbers()) {
 		return fmt.Errorf("next %q leads to %v", p.next, numbers)
+	}
+	return nil
+}
+
+// completeThrough: a page of messages says how far it has no gap, where the
+// query asks for all numbers above one.
+func (s *suite) completeThrough(ctx context.Context, chat, query string, want any) error {
+	a, err := s.want(ctx, http.StatusOK, "GET", chat+"/messages?"+query, "")
+	if err != nil {
+		return err
+	}
+	if got := a.fields["complete_through"]; got != want {
+		return fmt.Errorf("complete_through %v, want %v", got, want)
+	}
+	return nil
+}
+
+// largePage: a page ends before its response is too large for a Lambda
+// function, and the next one continues.
+func (s *suite) largePage(ctx context.Context) error {
+	const messages = 100 // 7 MB in all
+	chat, err := s.newAppAndChat(ctx)
+	if err != nil {
+		return err
+	}
+	in := messagesOf(chat)
+	body := object("body", "x"+strings.Repeat("\x01", 10_000))
+	if _, err := s.createAll(ctx, in, messages, func(int) string { return body }); err != nil {
+		return err
+	}
+	if err := s.stored(ctx, in, messages); err != nil {
+		return err
+	}
+	first, err := s.page(ctx, in.path, in.list, url.Values{"limit": {"200"}})
+	if err != nil {
+		return err
+	}
+	if n := len(first.items); n == 0 || n == messages || first.next == "" {
+		return fmt.Errorf("%d of %d messages on the first page, next %q", n, messages, first.next)
+	}
+	all, err := s.walk(ctx, in.path, in.list, url.Values{"limit": {"200"}})
+	if err != nil {
+		return err
+	}
+	if len(all) != messages {
+		return fmt.Errorf("a walk found %d messages, want %d", len(all), messages)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type ListedMessage struct {
 	CreatedAt     Time              `json:"created_at,omitzero"`
 	UpdatedAt     Time              `json:"updated_at,omitzero"`
 	DeletedAt     Time              `json:"deleted_at,omitzero" doc:"Only of a deleted message, which has no other field but its number"`
-	Void          bool              `json:"void,omitempty" doc:"true for a number whose message was never stored, which has no other field but its number"`
+	Void          bool              `json:"void,omitzero" doc:"true for a number whose message was never stored, which has no other field but its number"`
 }
 
 func listMessage(m chat.ListedMessage) ListedMessage {

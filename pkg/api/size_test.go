@@ -104,15 +104,7 @@ func (l large) Chats(_ context.Context, _ string, page chat.Page) ([]chat.Chat, 
 }
 
 func (l large) Messages(_ context.Context, _ chat.ChatID, page chat.Page) ([]chat.Message, bool, error) {
-	if !page.Descending {
-		return l.messages[page.After:], false, nil
-	}
-	messages := slices.Clone(l.messages)
-	if page.Before > 0 {
-		messages = messages[:page.Before-1]
-	}
-	slices.Reverse(messages)
-	return messages, false, nil
+	return l.messages[page.After:], false, nil
 }
 
 func (l large) Search(_ context.Context, search chat.Search) (found chat.SearchResult, err error) {
@@ -139,7 +131,6 @@ func TestPagesFit(t *testing.T) {
 					{"list-apps", "/api/v1/apps?limit=200", ""},
 					{"list-chats", "/api/v1/apps/" + app + "/chats?limit=200", ""},
 					{"list-messages", "/api/v1/apps/" + app + "/chats/1/messages?limit=200", ""},
-					{"list-messages, descending", "/api/v1/apps/" + app + "/chats/1/messages?limit=200&order=desc", ""},
 					{"search-messages", "/api/v1/apps/" + app + "/chats/1/messages/search", "a"},
 					{"search-app", "/api/v1/apps/" + app + "/messages/search?query=a&limit=200", ""},
 				} {

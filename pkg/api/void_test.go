@@ -59,6 +59,9 @@ func TestVoidNumbers(t *testing.T) {
 			if !strings.Contains(list, tt.complete) {
 				t.Errorf("no %s in %s", tt.complete, list)
 			}
+			if strings.Contains(list, `"void":false`) {
+				t.Errorf("void of a message in %s", list)
+			}
 			descending := ask(handler, http.MethodGet, path+"/messages?order=desc", "").Body.String()
 			if strings.Contains(descending, "complete_through") {
 				t.Errorf("complete_through in descending order: %s", descending)

@@ -57,7 +57,7 @@ func routeCases(ctx context.Context, s *suite) ([]testCase, error) {
 			return s.wantFields(ctx, app+"/chats", map[string]any{"chats": []any{chatRow}})
 		}},
 		{"list-messages", func(ctx context.Context) error {
-			return s.wantFields(ctx, chat+"/messages", map[string]any{"messages": []any{messageRow}})
+			return s.wantFields(ctx, chat+"/messages", map[string]any{"messages": []any{messageRow}, "complete_through": 1.0})
 		}},
 		{"search-messages", func(ctx context.Context) error {
 			return s.searchRoute(ctx, client.Request{Method: "POST", Path: chat + "/messages/search", Body: object("query", "hello")}, messageRow)

@@ -68,7 +68,7 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 	op := Operation{
 		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
 		Summary:     "Create a chat",
-		Description: "Gives out the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.",
+		Description: "Allocates the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {

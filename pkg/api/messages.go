@@ -87,7 +87,7 @@ func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Op
 	op := Operation{
 		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
 		Summary:     "Create a message",
-		Description: "Gives out the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.",
+		Description: "Allocates the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {

@@ -63,7 +63,7 @@ var fields = map[string]field{
 	"reader":              {doc: "Whoever reads, in the client's words", example: "ada", limit: readerName},
 	"last_read":           {doc: "The highest message number read", example: 1},
 	"unread":              {doc: "Message numbers above last_read", example: 0},
-	"last_message_number": {doc: "The highest message number given out in the chat", example: 1},
+	"last_message_number": {doc: "The highest message number allocated in the chat", example: 1},
 
 	"complete_through": {
 		doc:     "Every number from after + 1 to this one is on this page, as message, tombstone or void. Only in ascending order without before",

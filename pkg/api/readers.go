@@ -26,8 +26,8 @@ func (p ReaderPath) reader() (chat.ChatID, error) {
 type Reader struct {
 	Reader            string `json:"reader"`
 	LastRead          int64  `json:"last_read" doc:"The highest message number read, 0 for none"`
-	Unread            int64  `json:"unread" doc:"Message numbers given out above last_read"`
-	LastMessageNumber int64  `json:"last_message_number" doc:"The highest message number given out in the chat, 0 for none"`
+	Unread            int64  `json:"unread" doc:"Message numbers allocated above last_read"`
+	LastMessageNumber int64  `json:"last_message_number" doc:"The highest message number allocated in the chat, 0 for none"`
 	UpdatedAt         Time   `json:"updated_at,omitzero" doc:"When last_read rose; absent while it has not"`
 }
 

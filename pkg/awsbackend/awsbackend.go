@@ -16,7 +16,7 @@ import (
 )
 
 // receives is how many calls receive creates concurrently: SQS returns at most
-// 10 messages a call, and a batch of the writer on AWS has up to 100.
+// 10 messages a call, and a batch of the writer on AWS has up to 99.
 const receives = 10
 
 // Config says where the engines of a service keep its data.

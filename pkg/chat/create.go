@@ -50,7 +50,7 @@ func (c Create) Store(ctx context.Context, store Store) error {
 }
 
 // EncodeCreate returns the body that a create has in the queue: JSON of at
-// most 8 times MaxBody bytes. SQS accepts 1 MiB.
+// most 9 times MaxBody bytes. SQS accepts 1 MiB.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 func EncodeCreate(c Create) ([]byte, error) {

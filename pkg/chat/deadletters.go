@@ -27,6 +27,6 @@ type DeadLetters interface {
 type DeadLetter struct {
 	ID     string    `json:"id"` // the same each time it is received
 	Reason string    `json:"reason,omitempty"`
-	SentAt time.Time `json:"sent_at"` // on SQS, when the create was first sent
+	SentAt time.Time `json:"sent_at"` // on SQS, when a create was enqueued or a change became a dead letter
 	Body   string    `json:"body"`    // of the create or the stream record, as it came
 }

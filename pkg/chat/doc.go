@@ -7,8 +7,8 @@
 //
 // The path of a message:
 //
-//	Store.AllocateMessageNumber → Queue.Send → 201    (package api)
-//	Receiver.Receive → Store.StoreMessages            (package writer)
-//	Stream.Read → Index.Apply                         (package indexer)
-//	Index.Search                                      (package api)
+//	Store.AllocateMessageNumber → Queue.Send → 201         (package api)
+//	Receiver.Receive → writer.Write → Store.StoreMessages  (package local; Lambda)
+//	Stream.Read → indexer.Index → Index.Apply              (package local; Lambda)
+//	Index.Search                                           (package api)
 package chat

@@ -38,7 +38,7 @@ var (
 	// or has removed this one.
 	ErrReplaced = errors.New("another rebuild has taken over")
 	// ErrUnstorable is returned for a create that can never be stored: it is not
-	// a create, or its app does not exist.
+	// a create, or it is a chat whose app does not exist.
 	ErrUnstorable = errors.New("the create can never be stored")
 	// ErrUnavailable is returned when an engine could not be reached, refused
 	// for now, or did not respond in time. The same call may succeed later.

@@ -39,7 +39,7 @@ type Delivery struct {
 	SentAt   time.Time // when the create was enqueued
 }
 
-// Retryable reports whether what returned err may succeed if it is done again:
+// Retryable reports whether repeating the call that failed with err may succeed:
 // an engine was unavailable or time ran out.
 func Retryable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

@@ -44,7 +44,8 @@ type Change struct {
 }
 
 // Message returns the message as the change left it. A row that was removed,
-// which only an operator does, is a deleted message.
+// which only an operator does, is a deleted message. With an error it returns
+// what is known of the message: its chat and number, or nothing.
 func (c Change) Message() (Message, error) {
 	var m Message
 	switch {

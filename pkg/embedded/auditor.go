@@ -98,7 +98,8 @@ func messageCount(tx *bbolt.Tx, id chat.ChatID) (row chat.Chat, c chat.Count, er
 		return row, c, err
 	}
 	c.Stored = row.MessageCount
-	c.Actual, err = countRows(tx.Bucket(bucketMessages), chatKey(id), func(m chat.Message) bool { return !m.Deleted() })
+	live := func(m chat.Message) bool { return !m.Deleted() }
+	c.Actual, err = countRows(tx.Bucket(bucketMessages), chatKey(id), live)
 	return row, c, err
 }
 

@@ -423,7 +423,7 @@ type ProblemCode string
 
 // Reader defines model for Reader.
 type Reader struct {
-	// LastMessageNumber The highest message number given out in the chat, 0 for none
+	// LastMessageNumber The highest message number allocated in the chat, 0 for none
 	LastMessageNumber int64 `json:"last_message_number"`
 
 	// LastRead The highest message number read, 0 for none
@@ -432,7 +432,7 @@ type Reader struct {
 	// Reader Whoever reads, in the client's words
 	Reader string `json:"reader"`
 
-	// Unread Message numbers given out above last_read
+	// Unread Message numbers allocated above last_read
 	Unread int64 `json:"unread"`
 
 	// UpdatedAt When last_read rose; absent while it has not
@@ -712,7 +712,7 @@ func (c *Client) ListChats(ctx context.Context, appToken string, params ...ListC
 	return answered[ListChatsResponse](ctx, c, r)
 }
 
-// CreateChat is POST /api/v1/apps/{app_token}/chats. Gives out the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.
+// CreateChat is POST /api/v1/apps/{app_token}/chats. Allocates the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.
 func (c *Client) CreateChat(ctx context.Context, appToken string, body CreateChatRequest, params ...CreateChatParams) (*CreateChatResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats", appToken)
 	for _, p := range params {
@@ -753,7 +753,7 @@ func (c *Client) ListMessages(ctx context.Context, appToken string, chatNumber i
 	return answered[ListMessagesResponse](ctx, c, r)
 }
 
-// CreateMessage is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages. Gives out the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.
+// CreateMessage is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages. Allocates the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.
 func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber int64, body CreateMessageRequest, params ...CreateMessageParams) (*CreateMessageResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats/{chat_number}/messages", appToken, chatNumber)
 	for _, p := range params {

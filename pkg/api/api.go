@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// MaxRequest is the size of a request's body in bytes at most.
+	// MaxRequest is the largest size of a request's body in bytes.
 	MaxRequest = 64 << 10
 	// Timeout bounds the work on one request, so that an engine that does not
-	// answer leads to a 503 before a Lambda function times out.
+	// respond leads to a 503 before a Lambda function times out.
 	Timeout = 5 * time.Second
 
 	version = "1.0.0"
@@ -30,7 +30,7 @@ type Operation struct {
 
 	// For the OpenAPI document: what it does in a few words, and in sentences.
 	Summary, Description string
-	// Errors are those of the table in problem.go that it can answer with. The
+	// Errors are those of the table in problem.go that it can return. The
 	// ones that any request can get are not among them.
 	Errors []error
 
@@ -63,8 +63,8 @@ func Operations(p chat.Ports, guard Guard) []Operation {
 	}
 }
 
-// New returns a handler that serves the operations and answers everything else
-// with 404, or 405 with an Allow header. It logs the causes of answers with
+// New returns a handler that serves the operations and responds to everything else
+// with 404, or 405 with an Allow header. It logs the causes of responses with
 // status 500 and above, each once.
 func New(log *slog.Logger, operations ...Operation) http.Handler {
 	routes := newRouter()
@@ -80,7 +80,7 @@ func New(log *slog.Logger, operations ...Operation) http.Handler {
 // letters passes its check, and is not read.
 func init() { huma.ValidateStrictCasing = true }
 
-// config leaves out what huma would serve beside the operations.
+// config leaves out what huma would serve in addition to the operations.
 func config() huma.Config {
 	c := huma.DefaultConfig("chatapi", version)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
@@ -90,7 +90,7 @@ func config() huma.Config {
 	return c
 }
 
-// operation makes an Operation of a function over its decoded input.
+// operation returns an Operation that serves its decoded input with a function.
 func operation[I, O any](op Operation, status int, serve func(context.Context, *I) (*O, error)) Operation {
 	op.add = func(routes huma.API, op Operation) {
 		huma.Register(routes, huma.Operation{

@@ -10,8 +10,8 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// AppPath names an app in a path. It is exported, as all types that stand
-// inside of an input or output are, because huma passes over the others.
+// AppPath names an app in a path. It is exported, as are all types that
+// are embedded in an input or output, because huma ignores the others.
 type AppPath struct {
 	AppToken string `path:"app_token" doc:"The app's secret token"`
 }
@@ -27,7 +27,7 @@ func (p AppPath) token() (string, error) {
 type App struct {
 	AppToken  string            `json:"app_token"`
 	Name      string            `json:"name"`
-	Metadata  map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Metadata  map[string]string `json:"metadata,omitempty" doc:"As the client sent it"`
 	ChatCount int64             `json:"chat_count" doc:"Stored chats"`
 	Version   int64             `json:"version" doc:"1 when created, one more with each edit"`
 	CreatedAt Time              `json:"created_at"`
@@ -98,8 +98,8 @@ func CreateApp(store chat.Store, keys chat.Idempotency, guard Guard) Operation {
 }
 
 type listAppsInput struct {
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Apps at most"`
-	Cursor string `query:"cursor" maxLength:"512" doc:"From the next link of the page before"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"The most apps on the page"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"From the next link of the previous page"`
 }
 
 type listAppsOutput struct {
@@ -192,7 +192,7 @@ type updateAppInput struct {
 	NoNulls
 	Body struct {
 		Name     *string            `json:"name,omitempty" doc:"1 to 200 characters, not blank"`
-		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Replaces all metadata"`
 	}
 }
 
@@ -202,7 +202,7 @@ func UpdateApp(store chat.Store) Operation {
 	op := Operation{
 		Name: "update-app", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}",
 		Summary:     "Change an app",
-		Description: "Changes the name or the metadata: those that the body has. With If-Match it changes them only where nobody else did.",
+		Description: "Changes the fields that the body has: the name, the metadata or both. With If-Match it changes them only if nobody else has.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateAppInput) (*appOutput, error) {

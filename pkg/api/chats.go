@@ -26,7 +26,7 @@ type Chat struct {
 	ChatNumber   int64             `json:"chat_number"`
 	AppToken     string            `json:"app_token"`
 	Title        string            `json:"title"`
-	Metadata     map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Metadata     map[string]string `json:"metadata,omitempty" doc:"As the client sent it"`
 	MessageCount int64             `json:"message_count" doc:"Stored messages that are not deleted"`
 	Version      int64             `json:"version" doc:"1 when created, one more with each edit"`
 	CreatedAt    Time              `json:"created_at"`
@@ -46,7 +46,7 @@ type createChatInput struct {
 	Body *CreateChatRequest
 }
 
-// CreateChatRequest is what a client says of a chat that is to be created.
+// CreateChatRequest is the body of a request that creates a chat.
 type CreateChatRequest struct {
 	Title    string            `json:"title,omitempty" doc:"At most 200 characters"`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Keys and values of your own, at most 4,096 bytes together"`
@@ -61,14 +61,15 @@ type createChatOutput struct {
 	}
 }
 
-// CreateChat returns the operation that creates a chat: it takes the number,
-// then opens the chat for messages and queues the row side by side.
+// CreateChat returns the operation that creates a chat: it allocates the
+// number, then creates the counter of the chat's messages and enqueues the
+// create concurrently.
 func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Operation {
-	made := creates{store: store, queue: queue, keys: keys}
+	create := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
 		Summary:     "Create a chat",
-		Description: "Allocates the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.",
+		Description: "Allocates the next number of the app and makes the chat durable. Messages can be created in the chat at once, even before its row is stored. The body is optional.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {
@@ -88,7 +89,7 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 		if err != nil {
 			return nil, err
 		}
-		c.Number, c.CreatedAt, err = made.number(ctx, claim, c.CreatedAt, func(ctx context.Context) (int64, error) {
+		c.Number, c.CreatedAt, err = create.number(ctx, claim, c.CreatedAt, func(ctx context.Context) (int64, error) {
 			return store.AllocateChatNumber(ctx, token)
 		})
 		if err != nil {
@@ -97,7 +98,7 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 		c.UpdatedAt = c.CreatedAt
 		open, openCtx := errgroup.WithContext(ctx)
 		open.Go(func() error { return store.CreateCounter(openCtx, c.ID()) })
-		open.Go(func() error { return made.keep(openCtx, chat.Create{Chat: &c}) })
+		open.Go(func() error { return create.keep(openCtx, chat.Create{Chat: &c}) })
 		if err := open.Wait(); err != nil {
 			return nil, err
 		}
@@ -195,8 +196,8 @@ type updateChatInput struct {
 	IfMatch
 	NoNulls
 	Body struct {
-		Title    *string            `json:"title,omitempty" doc:"At most 200 characters; \"\" takes it away"`
-		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+		Title    *string            `json:"title,omitempty" doc:"At most 200 characters; \"\" removes it"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Replaces all metadata"`
 	}
 }
 
@@ -206,7 +207,7 @@ func UpdateChat(store chat.Store) Operation {
 	op := Operation{
 		Name: "update-chat", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}",
 		Summary:     "Change a chat",
-		Description: "Changes the title or the metadata: those that the body has. With If-Match it changes them only where nobody else did.",
+		Description: "Changes the fields that the body has: the title, the metadata or both. With If-Match it changes them only if nobody else has.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateChatInput) (*chatOutput, error) {

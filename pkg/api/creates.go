@@ -8,17 +8,16 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// creates gives what is created its number, and keeps it until the writer
-// stores it.
+// creates allocates the number of a create and makes the create durable.
 type creates struct {
 	store chat.Store
 	queue chat.Queue
 	keys  chat.Idempotency
 }
 
-// keep returns nil once a create is durable: in the queue or, where the queue
-// refuses it, in the rows. A queue that took it and failed to say so does no
-// harm: storing a create twice changes nothing.
+// keep returns nil once a create is durable: in the queue or, if the queue
+// refuses it, in the rows. The queue may have accepted it all the same: storing a
+// create twice changes nothing.
 func (c creates) keep(ctx context.Context, create chat.Create) error {
 	refused := c.queue.Send(ctx, create)
 	if refused == nil {

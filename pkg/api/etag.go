@@ -13,8 +13,9 @@ import (
 
 // Entity tags (RFC 9110, section 8.8.3) name the state in which a client has
 // seen a resource. A message's is its version. An app's and a chat's also have
-// the count, which changes without an edit: "<version>.<count>". An edit goes
-// by the version alone, because a new message is no reason to refuse a title.
+// the count, which changes without an edit: "<version>.<count>". An edit
+// compares versions alone, because a new message is not a reason to refuse a
+// title.
 
 func etagOf(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
@@ -24,7 +25,7 @@ func etagWithCount(version, count int64) string {
 
 // IfMatch is the precondition of a request that changes something.
 type IfMatch struct {
-	IfMatch string `header:"If-Match" doc:"Change it only where it is still in the version of this ETag; * for any version" example:"\"1\""`
+	IfMatch string `header:"If-Match" doc:"Change it only if it still has the version of this ETag; * for any version" example:"\"1\""`
 }
 
 // maxTags is how many entity tags a precondition may list.
@@ -35,8 +36,8 @@ type entityTag struct {
 	opaque string // with its quotes
 }
 
-// entityTags reads a list of entity tags, which may have commas inside. It is
-// not ok where the text is anything else.
+// entityTags reads a list of entity tags, which may contain commas. ok is
+// false if the text is anything else.
 func entityTags(text string) (tags []entityTag, ok bool) {
 	for text = strings.TrimSpace(text); text != ""; {
 		quoted, weak := strings.CutPrefix(text, "W/")
@@ -63,8 +64,8 @@ func (t entityTag) version() (int64, bool) {
 	return int64(n), err == nil
 }
 
-// versions returns the versions that the precondition lets through. Weak tags,
-// and those of something else, let nothing through.
+// versions returns the versions that the precondition allows. Weak tags, and
+// those of something else, allow none.
 func (in IfMatch) versions() (chat.Versions, error) {
 	text := strings.TrimSpace(in.IfMatch)
 	if text == "" || text == "*" {
@@ -87,10 +88,10 @@ func (in IfMatch) versions() (chat.Versions, error) {
 
 // IfNoneMatch is the precondition of a read.
 type IfNoneMatch struct {
-	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 where the resource still has this ETag" example:"\"1\""`
+	IfNoneMatch string `header:"If-None-Match" doc:"Respond with 304 if the resource still has this ETag" example:"\"1\""`
 }
 
-// describeNotModified adds the answer of a read whose precondition is met.
+// describeNotModified adds the response to a read whose precondition is met.
 func describeNotModified(o *huma.Operation) {
 	o.Responses["304"] = &huma.Response{
 		Description: "The resource still has the ETag of If-None-Match",
@@ -98,7 +99,7 @@ func describeNotModified(o *huma.Operation) {
 	}
 }
 
-// status returns 304 where the client has the state that the entity tag names,
+// status returns 304 if the client has the state that the entity tag names,
 // else 200. Whether a tag is weak makes no difference here (RFC 9110, section
 // 13.1.2).
 func (in IfNoneMatch) status(etag string) int {

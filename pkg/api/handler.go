@@ -13,23 +13,23 @@ import (
 	"strings"
 )
 
-// handler is what every request goes through: it gets an id, a logger that
-// names the id, and a time limit; it reaches an operation or is answered with
-// a problem; and a panic becomes a 500.
+// handler is what every request passes through: it gets an id, a logger that
+// names the id, and a time limit; it reaches an operation or a problem is the
+// response; and a panic becomes a 500.
 func handler(log *slog.Logger, routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestID(r)
 		w.Header().Set("X-Request-Id", id)
 		ctx, cancel := context.WithTimeout(withRequest(r.Context(), log, r, id), Timeout)
 		defer cancel()
-		defer answerPanic(ctx, w)
+		defer respondToPanic(ctx, w)
 		routes.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// router finds the operation of a request. ServeMux alone would answer what it
-// does not find with plain text and redirects, and take …/messages/search for
-// a message where the method is not the search's.
+// router finds the operation of a request. ServeMux alone would respond with
+// plain text and redirects to what it does not find, and would take
+// …/messages/search for a message if the method is not that of the search.
 type router struct {
 	mux   *http.ServeMux
 	paths map[string]byMethod
@@ -75,7 +75,7 @@ func (m byMethod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 	w.Header().Set("Allow", allow)
-	write(w, newProblem(http.StatusMethodNotAllowed, "this route takes "+allow))
+	write(w, newProblem(http.StatusMethodNotAllowed, "this route accepts "+allow))
 }
 
 func write(w http.ResponseWriter, p *Problem) {
@@ -84,7 +84,7 @@ func write(w http.ResponseWriter, p *Problem) {
 	_ = writeJSON(w, p) // the client is gone: nobody to tell
 }
 
-func answerPanic(ctx context.Context, w http.ResponseWriter) {
+func respondToPanic(ctx context.Context, w http.ResponseWriter) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -96,14 +96,13 @@ func answerPanic(ctx context.Context, w http.ResponseWriter) {
 	write(w, internalError())
 }
 
-// maxWord is how many characters a request id, or a segment of a prefix, has at
-// most to be taken over.
+// maxWord is how many characters a request id, or a segment of a prefix, may
+// have to be accepted.
 const maxWord = 64
 
-// goodID reports whether a request id may be taken over from a client or a
-// proxy; any other text could forge lines in a log. It is no regular
-// expression because compiling one that counts is among the slowest parts of a
-// cold start.
+// goodID reports whether a request id may be accepted from a client or a proxy;
+// any other text could forge lines in a log. It is not a regular expression
+// because compiling one that counts is among the slowest parts of a cold start.
 func goodID(id string) bool { return isWord(id, "._=-") }
 
 // isWord reports whether text is 1 to maxWord letters, digits and characters of
@@ -129,7 +128,7 @@ func requestID(r *http.Request) string {
 	return rand.Text()
 }
 
-// maxSegments is how many segments a prefix has at most.
+// maxSegments is how many segments a prefix may have.
 const maxSegments = 4
 
 // goodPrefix reports whether a path may be the one under which a proxy serves
@@ -147,7 +146,7 @@ func goodPrefix(prefix string) bool {
 	return true
 }
 
-// request is what operations need to know of the HTTP request beside its input.
+// request is what operations need of the HTTP request in addition to their input.
 type request struct {
 	log    *slog.Logger
 	id     string

@@ -23,14 +23,14 @@ type engine struct {
 // EngineState is whether an engine responds.
 type EngineState struct {
 	Name         string  `json:"name" doc:"What the engine does" example:"store"`
-	Status       string  `json:"status" enum:"ok,unavailable" doc:"Whether it answers" example:"ok"`
-	Milliseconds float64 `json:"milliseconds" doc:"How long it took to answer" example:"0.21"`
+	Status       string  `json:"status" enum:"ok,unavailable" doc:"Whether it responds" example:"ok"`
+	Milliseconds float64 `json:"milliseconds" doc:"How long it took to respond" example:"0.21"`
 }
 
 type healthOutput struct {
 	Status int
 	Body   struct {
-		Status  string        `json:"status" enum:"ok,unavailable" doc:"ok where every engine answers" example:"ok"`
+		Status  string        `json:"status" enum:"ok,unavailable" doc:"ok if every engine responds" example:"ok"`
 		Engines []EngineState `json:"engines" doc:"Each engine's own state"`
 	}
 }
@@ -42,7 +42,7 @@ func Health(store, queue, index Pinger) Operation {
 	op := Operation{
 		Name: "health", Method: http.MethodGet, Path: "/health",
 		Summary:     "State of the engines behind the API",
-		Description: "Asks every engine whether it answers: 200 where all do, else 503.",
+		Description: "Asks every engine whether it responds: 200 if all do, else 503.",
 		describe:    describeUnhealthy,
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
@@ -65,7 +65,7 @@ func describeUnhealthy(o *huma.Operation) {
 		"engines": []any{map[string]any{"name": "store", "status": "unavailable", "milliseconds": 2000}},
 	}
 	o.Responses["503"] = &huma.Response{
-		Description: "At least one engine does not answer",
+		Description: "At least one engine does not respond",
 		Content: map[string]*huma.MediaType{
 			"application/json": {Schema: o.Responses["200"].Content["application/json"].Schema, Example: body},
 		},
@@ -92,7 +92,7 @@ func ping(ctx context.Context, e engine) EngineState {
 	view := EngineState{Name: e.name, Status: "ok"}
 	if err := e.Ping(ctx); err != nil {
 		view.Status = "unavailable"
-		logger(ctx).WarnContext(ctx, "engine does not answer", "engine", e.name, "error", err)
+		logger(ctx).WarnContext(ctx, "engine does not respond", "engine", e.name, "error", err)
 	}
 	view.Milliseconds = float64(time.Since(start).Microseconds()) / 1000
 	return view

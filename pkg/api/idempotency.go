@@ -13,9 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// KeyHeader is the header that makes a create safe to repeat.
+// KeyHeader is the header with which a create is safe to repeat.
 type KeyHeader struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer"`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same response"`
 }
 
 // Resolve returns an error for a header without a key, which a client with an
@@ -36,7 +36,7 @@ func (h KeyHeader) Resolve(ctx huma.Context) []error {
 
 const keyHeader = "Idempotency-Key"
 
-// claim returns the claim of a request for its key, nil where it has none.
+// claim returns the claim of a request for its key, nil if it has none.
 func (h KeyHeader) claim(parent chat.Parent, request any, now time.Time) (*chat.Claim, error) {
 	if h.IdempotencyKey == "" {
 		return nil, nil
@@ -50,14 +50,14 @@ func (h KeyHeader) claim(parent chat.Parent, request any, now time.Time) (*chat.
 }
 
 // unquote returns the text of a string of a structured field (RFC 9651,
-// section 4.2.5), or a value as it is where it is not quoted.
+// section 4.2.5), or a value as it is if it is not quoted.
 func unquote(value string) (string, error) {
 	quoted, isString := strings.CutPrefix(value, `"`)
 	if !isString {
 		return value, nil
 	}
 	bad := &chat.InvalidError{Fields: []chat.FieldError{{
-		Field: keyHeader, Message: `must end with its second double quote; inside, \ stands before each " and \ and nothing else`,
+		Field: keyHeader, Message: `must end with its second double quote; between the two, \ must come before each " and \, and nowhere else`,
 	}}}
 	var text strings.Builder
 	for i := 0; i < len(quoted); i++ {
@@ -80,15 +80,15 @@ func unquote(value string) (string, error) {
 	return "", bad
 }
 
-// number returns the number of a create and its time. Without a claim it takes
-// a number: one call. With one, a repeat gets what the first create recorded,
-// and a first create costs two calls more, each of 1 write unit on DynamoDB:
-// the number is recorded before the create can be sent, so that whoever goes
-// on after a crash sends the same one. Where it is not known whether the
-// number is recorded, the create must not be sent.
-func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, take func(context.Context) (int64, error)) (int64, time.Time, error) {
+// number returns the number of a create and its time. Without a claim it
+// allocates a number: one call. With one, a repeat gets what the first create
+// recorded, and a first create costs two calls more, each of 1 write unit on
+// DynamoDB: the number is recorded before the create is enqueued, so that whoever
+// continues after a crash enqueues the same one. If it is not known whether the
+// number is recorded, the create must not be enqueued.
+func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, allocate func(context.Context) (int64, error)) (int64, time.Time, error) {
 	if claim == nil {
-		n, err := take(ctx)
+		n, err := allocate(ctx)
 		return n, now, err
 	}
 	mine, err := c.keys.Claim(ctx, *claim)
@@ -96,7 +96,7 @@ func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, t
 		return mine.Number, mine.CreatedAt, err
 	}
 	if err == nil {
-		mine.Number, err = take(ctx)
+		mine.Number, err = allocate(ctx)
 	}
 	if err == nil {
 		err = c.keys.Record(ctx, mine)
@@ -107,17 +107,17 @@ func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, t
 	return mine.Number, mine.CreatedAt, err
 }
 
-// releaseWithin bounds the release of a claim after the request's own time is
-// over.
+// releaseWithin is how long the release of a claim may take once the request's
+// own time is over.
 const releaseWithin = time.Second
 
-// release lets a repeat of a create that failed go on at once, where it is not
-// known whether a call was made as well. It fails softly: the claim ends by
-// itself, later.
+// release lets a repeat of a create that failed continue at once, even if it is
+// not known what the create did. An error is only logged: the claim also ends by
+// itself, after chat.LeaseTime.
 func (c creates) release(ctx context.Context, claim chat.Claim) {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWithin)
 	defer cancel()
 	if err := c.keys.Release(limited, claim); err != nil && !errors.Is(err, context.Canceled) {
-		logger(ctx).WarnContext(ctx, "claim of an Idempotency-Key is not released", "error", err)
+		logger(ctx).WarnContext(ctx, "could not release the claim of an Idempotency-Key", "error", err)
 	}
 }

@@ -15,7 +15,7 @@ type Message struct {
 	AppToken      string            `json:"app_token"`
 	Body          string            `json:"body"`
 	Sender        string            `json:"sender,omitempty"`
-	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client sent it"`
 	Version       int64             `json:"version" doc:"1 when created, one more with each edit"`
 	CreatedAt     Time              `json:"created_at"`
 	UpdatedAt     Time              `json:"updated_at"`
@@ -38,7 +38,7 @@ type ListedMessage struct {
 	AppToken      string            `json:"app_token,omitempty"`
 	Body          string            `json:"body,omitempty"`
 	Sender        string            `json:"sender,omitempty"`
-	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client gave it"`
+	Metadata      map[string]string `json:"metadata,omitempty" doc:"As the client sent it"`
 	Version       int64             `json:"version,omitzero" doc:"1 when created, one more with each edit"`
 	CreatedAt     Time              `json:"created_at,omitzero"`
 	UpdatedAt     Time              `json:"updated_at,omitzero"`
@@ -79,15 +79,15 @@ type createMessageOutput struct {
 	}
 }
 
-// CreateMessage returns the operation that creates a message: it takes the
-// number, then queues the row. These two calls are all that stands before the
-// 201, and two more where the request has an Idempotency-Key.
+// CreateMessage returns the operation that creates a message: it allocates the
+// number, then enqueues the create. These two calls come before the 201, and two
+// more if the request has an Idempotency-Key.
 func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Operation {
-	made := creates{store: store, queue: queue, keys: keys}
+	create := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
 		Summary:     "Create a message",
-		Description: "Allocates the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.",
+		Description: "Allocates the next number of the chat and makes the message durable. It is usually stored, and found by searches, within a second.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
@@ -103,14 +103,14 @@ func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Op
 		if err != nil {
 			return nil, err
 		}
-		m.Number, m.CreatedAt, err = made.number(ctx, claim, m.CreatedAt, func(ctx context.Context) (int64, error) {
+		m.Number, m.CreatedAt, err = create.number(ctx, claim, m.CreatedAt, func(ctx context.Context) (int64, error) {
 			return store.AllocateMessageNumber(ctx, id)
 		})
 		if err != nil {
 			return nil, err
 		}
 		m.UpdatedAt = m.CreatedAt
-		if err := made.keep(ctx, chat.Create{Message: &m}); err != nil {
+		if err := create.keep(ctx, chat.Create{Message: &m}); err != nil {
 			return nil, err
 		}
 		var out createMessageOutput
@@ -229,7 +229,7 @@ type updateMessageInput struct {
 	NoNulls
 	Body struct {
 		Body     *string            `json:"body,omitempty" doc:"1 to 16,384 bytes of UTF-8, not blank"`
-		Metadata *map[string]string `json:"metadata,omitempty" doc:"Takes the place of all metadata there was"`
+		Metadata *map[string]string `json:"metadata,omitempty" doc:"Replaces all metadata"`
 	}
 }
 
@@ -239,7 +239,7 @@ func UpdateMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Change a message",
-		Description: "Changes the body or the metadata: those that the request has. With If-Match it changes them only where nobody else did. Searches find the new text within moments.",
+		Description: "Changes the fields that the request has: the body, the metadata or both. With If-Match it changes them only if nobody else has. Searches usually find the new text within a second.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
@@ -270,12 +270,12 @@ type deleteMessageInput struct {
 
 // DeleteMessage returns the operation that deletes a message and leaves its
 // tombstone: one call of the store. Deleting again is a success, so that a
-// client whose answer was lost may try again.
+// client whose response was lost may retry.
 func DeleteMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Delete a message",
-		Description: "Deletes a message. Its number stays taken: lists have a tombstone there. Deleting it again is a success.",
+		Description: "Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it again is a success.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {

@@ -6,9 +6,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// NoNulls is part of the inputs of edits, where null is refused: elsewhere it
-// is as good as absent, but in an edit it could as well mean to take the value
-// away (RFC 7396).
+// NoNulls is part of the inputs of edits, in which null is refused: elsewhere it
+// means the same as absent, but in an edit it could also mean to remove the value
+// (RFC 7396).
 type NoNulls struct {
 	RawBody []byte
 }

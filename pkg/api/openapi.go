@@ -21,7 +21,7 @@ A create is durable before its 201. Its row is usually stored, and found by sear
 reading it is a 404 with the code ` + "`not_stored_yet`" + ` and a Retry-After header. Messages can be created in a chat as soon as its number is known.
 A create that cannot be stored is kept for the operator of the service, who can repeat it.
 
-Errors are ` + "`application/problem+json`" + ` (RFC 9457), told apart by their ` + "`code`" + `.`
+Errors are ` + "`application/problem+json`" + ` (RFC 9457); their ` + "`code`" + ` says which one it is.`
 
 // tags group the operations, in the order in which a reader meets them. An
 // operation belongs to the last word of its path.
@@ -69,11 +69,11 @@ func servers(url string) []*huma.Server {
 	return []*huma.Server{{URL: url, Description: "This service"}}
 }
 
-// document is an OpenAPI document in the making.
+// document is an OpenAPI document that is being built.
 type document struct{ *huma.OpenAPI }
 
-// operation returns what the document says of an operation, nil where it
-// passes it over.
+// operation returns what the document says of an operation, nil if it
+// leaves it out.
 func (d document) operation(op Operation) *huma.Operation {
 	item := d.Paths[op.Path]
 	if item == nil {
@@ -96,9 +96,9 @@ func (d document) describe(op Operation, o *huma.Operation) {
 		delete(o.RequestBody.Content, "application/octet-stream") // of NoNulls
 		d.addExample(o.RequestBody.Content)
 	}
-	for _, answer := range o.Responses {
-		d.addExample(answer.Content)
-		for name, header := range answer.Headers {
+	for _, response := range o.Responses {
+		d.addExample(response.Content)
+		for name, header := range response.Headers {
 			describeField(name, header.Schema, false)
 			header.Description = header.Schema.Description
 		}
@@ -108,11 +108,11 @@ func (d document) describe(op Operation, o *huma.Operation) {
 	if op.describe != nil {
 		op.describe(o)
 	}
-	for _, answer := range o.Responses {
-		if answer.Headers == nil {
-			answer.Headers = map[string]*huma.Param{}
+	for _, response := range o.Responses {
+		if response.Headers == nil {
+			response.Headers = map[string]*huma.Param{}
 		}
-		answer.Headers["X-Request-Id"] = &huma.Param{Ref: "#/components/headers/X-Request-Id"}
+		response.Headers["X-Request-Id"] = &huma.Param{Ref: "#/components/headers/X-Request-Id"}
 	}
 }
 
@@ -152,9 +152,9 @@ func schemaName(t reflect.Type, hint string) string {
 // OpenAPI returns the operations that serve the document of other operations,
 // as JSON and as YAML. They need no engine.
 func OpenAPI(operations ...Operation) []Operation {
-	made := sync.OnceValue(func() *huma.OpenAPI { return Document("/", operations...) })
+	build := sync.OnceValue(func() *huma.OpenAPI { return Document("/", operations...) })
 	document := func(r *http.Request) *huma.OpenAPI {
-		d := *made() // requests differ in where they reach the server, and in nothing else
+		d := *build() // requests differ in where they reach the server, and in nothing else
 		d.Servers = servers(cmp.Or(requestOf(r.Context()).prefix, "/"))
 		return &d
 	}
@@ -181,11 +181,11 @@ func writeDocument(w http.ResponseWriter, mediaType string, text []byte, err err
 }
 
 // ErrNoRoute is the error of a static operation that has nothing at a path.
-var ErrNoRoute = errors.New("there is no such route")
+var ErrNoRoute = errors.New("no route has this path")
 
-// Static returns an operation of a handler that answers GET by itself, or
-// returns an error before it has written anything. It is no part of the
-// document.
+// Static returns an operation of a handler that responds to GET by itself, or
+// returns an error before it has written anything. It is not in
+// the document.
 func Static(name, path string, serve func(http.ResponseWriter, *http.Request) error) Operation {
 	op := Operation{Name: name, Method: http.MethodGet, Path: path}
 	op.add = func(routes huma.API, op Operation) {

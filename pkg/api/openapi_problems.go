@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Problems that every operation can answer with.
+// Problems that every operation can respond with.
 var anyOperation = []*Problem{
 	tooManyRequests(),
 	internalError(),
@@ -28,7 +28,7 @@ func tooManyRequests() *Problem {
 	return p
 }
 
-// Problems of operations that take a body.
+// Problems of operations with a body.
 var withBody = []*Problem{
 	newProblem(http.StatusBadRequest, "body: unexpected end of JSON input"),
 	newProblem(http.StatusRequestTimeout, "the body did not arrive in time"),
@@ -41,7 +41,7 @@ func invalidField() *Problem {
 	return problemOf(&chat.InvalidError{Fields: []chat.FieldError{{Field: "limit", Message: "must be a whole number"}}})
 }
 
-// problemsOf returns the problems that an operation can answer with.
+// problemsOf returns the problems that an operation can respond with.
 func problemsOf(op Operation, o *huma.Operation) []*Problem {
 	found := slices.Clone(anyOperation)
 	for _, err := range errorsOf(op) {
@@ -60,29 +60,29 @@ func problemsOf(op Operation, o *huma.Operation) []*Problem {
 // for those of no app are not found, and any is an If-None-Match.
 func canBeInvalid(p *huma.Param) bool { return p.Name != "app_token" && p.Name != "If-None-Match" }
 
-// addProblems adds an operation's error answers: one for each status, which
+// addProblems adds an operation's error responses: one for each status, which
 // names its codes and has an example for each.
 func (d document) addProblems(op Operation, o *huma.Operation) {
 	for _, p := range problemsOf(op, o) {
 		status := strconv.Itoa(p.Status)
-		answer := o.Responses[status]
-		if answer == nil {
-			answer = &huma.Response{
+		response := o.Responses[status]
+		if response == nil {
+			response = &huma.Response{
 				Headers: map[string]*huma.Param{},
 				Content: map[string]*huma.MediaType{problemType: {
 					Schema:   &huma.Schema{Ref: "#/components/schemas/Problem"},
 					Examples: map[string]*huma.Example{},
 				}},
 			}
-			o.Responses[status] = answer
+			o.Responses[status] = response
 		}
 		if p.retryAfter > 0 {
-			answer.Headers["Retry-After"] = &huma.Param{Ref: "#/components/headers/Retry-After"}
+			response.Headers["Retry-After"] = &huma.Param{Ref: "#/components/headers/Retry-After"}
 		}
-		examples := answer.Content[problemType].Examples
+		examples := response.Content[problemType].Examples
 		d.Components.Examples[p.Code] = &huma.Example{Summary: p.Detail, Value: p}
 		examples[p.Code] = &huma.Example{Ref: "#/components/examples/" + p.Code}
-		answer.Description = p.Title + ": " + codesAmong(examples)
+		response.Description = p.Title + ": " + codesAmong(examples)
 	}
 }
 
@@ -95,7 +95,7 @@ func codesAmong(examples map[string]*huma.Example) string {
 	return strings.Join(codes, ", ")
 }
 
-// describeProblems adds what the error answers refer to.
+// describeProblems adds what the error responses refer to.
 func (d document) describeProblems() {
 	d.Components.Headers = map[string]*huma.Param{
 		"X-Request-Id": {
@@ -122,7 +122,7 @@ func (d document) describeProblems() {
 	}
 }
 
-// everyProblem returns a problem of each code that an operation can answer
+// everyProblem returns a problem of each code that an operation can respond
 // with.
 func everyProblem() []*Problem {
 	all := slices.Concat(anyOperation, withBody, []*Problem{invalidField()})

@@ -29,9 +29,9 @@ var fields = map[string]field{
 	"message_number": {doc: "The message's number in its chat", example: 1},
 
 	"name":     {doc: "The app's name", example: "My app", limit: characters(1, chat.MaxName)},
-	"title":    {doc: "The chat's title, empty where it has none", example: "Kitchen", limit: characters(0, chat.MaxTitle)},
+	"title":    {doc: "The chat's title, empty if it has none", example: "Kitchen", limit: characters(0, chat.MaxTitle)},
 	"body":     {doc: "The text", example: "Hello, the café opens at 9", limit: characters(1, chat.MaxBody)}, // bytes, which a schema cannot count
-	"sender":   {doc: "Who wrote it, in the client's words", example: "ada", limit: characters(0, chat.MaxSender)},
+	"sender":   {doc: "Who wrote it, as the client names them", example: "ada", limit: characters(0, chat.MaxSender)},
 	"query":    {doc: "What to search for", example: "cafe \"opens at\"", limit: characters(1, chat.MaxQuery), needed: true},
 	"metadata": {doc: "Keys and values of the client's own", example: map[string]string{"color": "green"}, limit: noEmptyKey},
 
@@ -60,7 +60,7 @@ var fields = map[string]field{
 	"before": {doc: "Only items with a number below this", example: 100},
 	"cursor": {example: "ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
 
-	"reader":              {doc: "Whoever reads, in the client's words", example: "ada", limit: readerName},
+	"reader":              {doc: "Who reads, as the client names them", example: "ada", limit: readerName},
 	"last_read":           {doc: "The highest message number read", example: 1},
 	"unread":              {doc: "Message numbers above last_read", example: 0},
 	"last_message_number": {doc: "The highest message number allocated in the chat", example: 1},
@@ -79,11 +79,11 @@ var fields = map[string]field{
 	"Location": {doc: "The path of what was created", example: "/api/v1/apps/ly2wcj2acsq3fx3xmj4nnco3y2tu5tqemekz"},
 }
 
-// characters is a text of least to most characters that is not blank where it
-// must have any.
-func characters(least, most int) func(*huma.Schema) {
+// characters is a text of at least and at most so many characters. It is not
+// blank unless it may be empty.
+func characters(least, limit int) func(*huma.Schema) {
 	return func(s *huma.Schema) {
-		s.MaxLength = &most
+		s.MaxLength = &limit
 		if least > 0 {
 			s.MinLength = &least
 			s.Pattern = `\S`
@@ -113,8 +113,8 @@ func describeAppKey(o *huma.Operation) {
 	}
 }
 
-// listOfTags is what If-Match takes (RFC 9110, section 13.1.1). An empty one is
-// as good as none.
+// listOfTags is what If-Match takes (RFC 9110, section 13.1.1). An empty one
+// means the same as none.
 func listOfTags(s *huma.Schema) {
 	s.Pattern = `^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*"){0,19})?$`
 }
@@ -174,7 +174,7 @@ func (d document) describeParameter(p *huma.Param) {
 	describeField(p.Name, p.Schema, true)
 	p.Description, p.Schema.Description = p.Schema.Description, ""
 	p.Required = p.Required || fields[p.Name].needed
-	p.AllowEmptyValue = p.In == "query" && !p.Required // which is as good as absent
+	p.AllowEmptyValue = p.In == "query" && !p.Required // which means the same as absent
 	if p.Required && len(p.Schema.Examples) > 0 {
 		p.Example = p.Schema.Examples[0] // what a reader's first try is filled with
 	}
@@ -187,7 +187,7 @@ func (d document) addExample(content map[string]*huma.MediaType) {
 	}
 }
 
-// example returns an example of a schema, nil where it has none. Fields
+// example returns an example of a schema, nil if it has none. Fields
 // without an example are left out.
 func (d document) example(s *huma.Schema) any {
 	switch {
@@ -213,15 +213,15 @@ func (d document) example(s *huma.Schema) any {
 	return nil
 }
 
-// linkCreates says at each create which operations its answer's number or
-// token can be used with.
+// linkCreates says at each create which operations accept the number or token
+// of its response.
 func (d document) linkCreates() {
 	for path, item := range d.Paths {
 		if item.Post == nil || item.Post.Responses["201"] == nil {
 			continue
 		}
-		made := d.made(path)
-		if made == "" {
+		created := d.created(path)
+		if created == "" {
 			continue
 		}
 		links := map[string]*huma.Link{}
@@ -231,7 +231,7 @@ func (d document) linkCreates() {
 			}
 			for _, o := range []*huma.Operation{other.Get, other.Post, other.Patch, other.Delete} {
 				if o != nil {
-					links[o.OperationID] = &huma.Link{OperationID: o.OperationID, Parameters: linkParameters(path, made, item.Post)}
+					links[o.OperationID] = &huma.Link{OperationID: o.OperationID, Parameters: linkParameters(path, created, item.Post)}
 				}
 			}
 		}
@@ -239,9 +239,9 @@ func (d document) linkCreates() {
 	}
 }
 
-// made returns the parameter that a collection's items are told apart by,
+// created returns the parameter that identifies an item of a collection,
 // such as chat_number.
-func (d document) made(collection string) string {
+func (d document) created(collection string) string {
 	for path := range d.Paths {
 		rest, below := strings.CutPrefix(path, collection+"/{")
 		if below && strings.HasSuffix(rest, "}") && strings.Count(rest, "/") == 0 {
@@ -252,10 +252,10 @@ func (d document) made(collection string) string {
 }
 
 // linkParameters are expressions of the OpenAPI specification, section 4.8.20.3.
-func linkParameters(path, made string, create *huma.Operation) map[string]any {
-	values := map[string]any{made: "$response.body#/" + made}
+func linkParameters(path, created string, create *huma.Operation) map[string]any {
+	values := map[string]any{created: "$response.body#/" + created}
 	if create.OperationID == "create-app" {
-		values[made] = "$response.body#/data/" + made
+		values[created] = "$response.body#/data/" + created
 	}
 	for _, name := range parametersOf(path) {
 		values[name] = "$request.path." + name

@@ -10,7 +10,7 @@ import (
 
 // PageQuery is how a client asks for a page of numbered items.
 type PageQuery struct {
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Items at most"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"The most items on the page"`
 	After  int64  `query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only items with a number above this"`
 	Before int64  `query:"before" minimum:"1" maximum:"9007199254740991" doc:"Only items with a number below this"`
 	Order  string `query:"order" default:"asc" enum:"asc,desc" doc:"Lowest number first, or highest"`

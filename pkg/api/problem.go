@@ -13,13 +13,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Problem is the body of every error answer (RFC 9457).
+// Problem is the body of every error response (RFC 9457).
 type Problem struct {
-	Type    string     `json:"type" doc:"Always about:blank: the code tells problems apart" example:"about:blank"`
+	Type    string     `json:"type" doc:"Always about:blank: the code says which problem it is" example:"about:blank"`
 	Title   string     `json:"title" doc:"The status in words" example:"Not Found"`
 	Status  int        `json:"status" doc:"The HTTP status" example:"404"`
 	Detail  string     `json:"detail" doc:"What is wrong with this request" example:"no app has this token"`
-	Code    string     `json:"code" doc:"A stable word to tell problems apart; new ones may come" example:"app_not_found"`
+	Code    string     `json:"code" doc:"A stable word that says which problem it is; more may be added" example:"app_not_found"`
 	Errors  []BadField `json:"errors,omitempty" doc:"What is wrong, field by field"`
 	Message string     `json:"message" doc:"The detail again, for older clients" example:"no app has this token"`
 
@@ -32,7 +32,7 @@ type BadField struct {
 	Message string `json:"message" doc:"What it must be" example:"must be a whole number"`
 }
 
-// The errors that operations return and what they become in HTTP. An error
+// The errors that operations return, and their HTTP responses. An error
 // that is not here is a 500 whose text stays in the log.
 var problems = []struct {
 	err        error
@@ -108,7 +108,7 @@ func problemOf(err error) *Problem {
 		p := newProblem(row.status, row.err.Error())
 		p.Code, p.retryAfter = row.code, row.retryAfter
 		if row.code == "unavailable" {
-			p.setDetail("a part of the service does not answer; try again")
+			p.setDetail("a part of the service does not respond; try again")
 		}
 		return p
 	}

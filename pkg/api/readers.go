@@ -11,7 +11,7 @@ import (
 // ReaderPath names a reader of a chat in a path.
 type ReaderPath struct {
 	ChatPath
-	Reader string `path:"reader" doc:"Whoever reads: 1 to 128 characters, percent-encoded, with no slash and no control characters"`
+	Reader string `path:"reader" doc:"Who reads: 1 to 128 characters, percent-encoded, with no slash and no control characters"`
 }
 
 func (p ReaderPath) reader() (chat.ChatID, error) {
@@ -50,7 +50,7 @@ func GetReader(readers chat.Readers) Operation {
 	op := Operation{
 		Name: "get-reader", Method: http.MethodGet, Path: readerPath,
 		Summary:     "Get how far a reader has read a chat",
-		Description: "Returns the highest message number that a reader has read and how many are above it. A reader of whom nothing is known has read nothing.",
+		Description: "Returns the highest message number that a reader has read and how many are above it. A reader that was never seen has read nothing.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *ReaderPath) (*readerOutput, error) {
@@ -69,7 +69,7 @@ func GetReader(readers chat.Readers) Operation {
 type updateReaderInput struct {
 	ReaderPath
 	Body struct {
-		LastRead int64 `json:"last_read" minimum:"0" maximum:"9007199254740991" doc:"The highest message number read; one below what is known changes nothing"`
+		LastRead int64 `json:"last_read" minimum:"0" maximum:"9007199254740991" doc:"The highest message number read; a lower one than before changes nothing"`
 	}
 }
 
@@ -78,7 +78,7 @@ type updateReaderInput struct {
 func UpdateReader(readers chat.Readers) Operation {
 	op := Operation{
 		Name: "update-reader", Method: http.MethodPut, Path: readerPath,
-		Summary:     "Say how far a reader has read a chat",
+		Summary:     "Set how far a reader has read a chat",
 		Description: "Raises the highest message number that a reader has read. A late, lower number changes nothing.",
 		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
 	}

@@ -14,16 +14,16 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// errMissingQuery is a 400, unlike other wrong fields, because clients of the
-// API know it so.
+// errMissingQuery is a 400, unlike other invalid fields, because existing clients
+// expect it.
 var errMissingQuery = errors.New("query is missing: send the words to search for")
 
 // SearchQuery is what a client searches for: in a body or in the query of a
 // URL.
 type SearchQuery struct {
 	Query  string    `json:"query,omitempty" query:"query" doc:"1 to 256 characters: words that must all match, and phrases in double quotes"`
-	Limit  int       `json:"limit,omitzero" query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Messages at most"`
-	Sender string    `json:"sender,omitempty" query:"sender" maxLength:"128" doc:"Only messages of this sender, to the letter"`
+	Limit  int       `json:"limit,omitzero" query:"limit" default:"50" minimum:"1" maximum:"200" doc:"The most messages on the page"`
+	Sender string    `json:"sender,omitempty" query:"sender" maxLength:"128" doc:"Only messages of exactly this sender"`
 	From   time.Time `json:"from,omitzero" query:"from" doc:"Only messages created at this time or later (RFC 3339)" example:"2026-01-01T00:00:00Z"`
 	To     time.Time `json:"to,omitzero" query:"to" doc:"Only messages created before this time (RFC 3339)" example:"2027-01-01T00:00:00Z"`
 	After  int64     `json:"after,omitzero" query:"after" minimum:"0" maximum:"9007199254740991" doc:"Only messages with a number above this" example:"0"`
@@ -118,7 +118,7 @@ type searchInput struct {
 	ChatPath
 	Body struct {
 		SearchQuery
-		Next string `json:"next,omitempty" doc:"From the answer of the page before"`
+		Next string `json:"next,omitempty" doc:"From the response of the previous page"`
 	}
 }
 
@@ -130,7 +130,7 @@ type searchOutput struct {
 }
 
 // SearchMessages returns the operation that searches the messages of a chat:
-// one call of the index, and one of the store where nothing was found.
+// one call of the index, and one of the store if nothing was found.
 func SearchMessages(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
@@ -163,14 +163,14 @@ func SearchMessages(store chat.Store, index chat.Index) Operation {
 	})
 }
 
-const howSearchWorks = "What the query has between two spaces must stand together in the message. " +
+const howSearchWorks = "Words that have no space between them in the query must follow each other in the message. " +
 	"Whole words rank above beginnings of words, those above parts of words. " +
 	"Case, accents and Arabic letter forms do not matter."
 
 type searchAppInput struct {
 	AppPath
 	SearchQuery
-	Next string `query:"next" doc:"From the next link of the page before" example:"My4xMi4xLjE3NjQwODIwODAwMDA"`
+	Next string `query:"next" doc:"From the next link of the previous page" example:"My4xMi4xLjE3NjQwODIwODAwMDA"`
 }
 
 type searchAppOutput struct {
@@ -182,12 +182,12 @@ type searchAppOutput struct {
 }
 
 // SearchApp returns the operation that searches the messages of all chats of
-// an app: one call of the index, and one of the store where nothing was found.
+// an app: one call of the index, and one of the store if nothing was found.
 func SearchApp(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/messages/search",
 		Summary:     "Search the messages of an app",
-		Description: "Finds the messages, in any chat of the app, that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first, by the time of its create. Follow next until it is absent.",
+		Description: "Finds the messages, in any chat of the app, that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first, by the time of its creation. Follow next until it is absent.",
 		Errors:      []error{chat.ErrAppNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchAppInput) (*searchAppOutput, error) {
@@ -220,8 +220,8 @@ func SearchApp(store chat.Store, index chat.Index) Operation {
 	})
 }
 
-// encodePosition makes a cursor that clients pass back and do not read. One of
-// a search of an app says more than one of a search of a chat.
+// encodePosition returns a cursor, which clients send back and do not read. That
+// of a search of an app has more in it than that of a search of a chat.
 func encodePosition(p chat.Position, in chat.Parent) string {
 	text := fmt.Appendf(nil, "%d.%d", p.Rank, p.Number)
 	if in.IsApp() {
@@ -243,7 +243,7 @@ func decodePosition(cursor string, in chat.Parent) (p chat.Position, err error) 
 		_, err = fmt.Sscanf(string(text), "%d.%d", &p.Rank, &p.Number)
 	}
 	if err != nil || encodePosition(p, in) != cursor || p.Rank < chat.Part || p.Rank > chat.Whole {
-		return chat.Position{}, &chat.InvalidError{Fields: []chat.FieldError{{Field: "next", Message: "must come from the answer of the page before"}}}
+		return chat.Position{}, &chat.InvalidError{Fields: []chat.FieldError{{Field: "next", Message: "must be the next of the previous page's response"}}}
 	}
 	return p, nil
 }

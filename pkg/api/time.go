@@ -6,8 +6,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Time is a time in an answer. As text it has always three decimals, so that
-// texts sort as the times do; time.Time leaves zeros at the end out.
+// Time is a time in a response. As text it always has three decimals, so that
+// texts sort as the times do; time.Time leaves out zeros at the end.
 type Time time.Time
 
 // AppendText implements encoding.TextAppender: the encoder quotes what it

@@ -20,8 +20,8 @@ func Start(handler http.Handler) { lambda.Start(Proxy(handler)) }
 //
 // The handler sees the path below the stage or a custom domain's mapping, and
 // that part in X-Forwarded-Prefix, so that its links lead back to it. It sees
-// API Gateway's request id as X-Request-Id, where the client sent none, so
-// that one id is in the client's hands and in the logs of both.
+// API Gateway's request id as X-Request-Id if the client sent none, so
+// that the client and the logs of both have the same id.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html
 func Proxy(handler http.Handler) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
@@ -29,7 +29,7 @@ func Proxy(handler http.Handler) func(context.Context, events.APIGatewayProxyReq
 	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		headers := headersOf(event)
 		prefix, path := splitPath(event)
-		headers.Del("X-Forwarded-Prefix") // a client's word does not count here
+		headers.Del("X-Forwarded-Prefix") // a client cannot set it
 		if prefix != "" {
 			headers.Set("X-Forwarded-Prefix", prefix)
 		}
@@ -56,7 +56,7 @@ func headersOf(event events.APIGatewayProxyRequest) http.Header {
 
 // splitPath splits the path that the client asked for into the path of the
 // resource, which has as many segments as the resource in the template, and
-// what stands before it.
+// what comes before it.
 func splitPath(event events.APIGatewayProxyRequest) (prefix, path string) {
 	full := event.RequestContext.Path
 	if full == "" || full == event.Resource { // sam local gives the resource's path in its place

@@ -8,16 +8,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxWord is where a run of letters is cut into two words, in folded
-// characters. It keeps every term far below the 32,766 bytes that Lucene takes.
+// maxWord is the length, in folded characters, at which a run of letters is cut
+// into two words. It keeps every term far below the 32,766 bytes that Lucene
+// accepts.
 const maxWord = 256
 
 // Fold returns the words of a text as the index keeps them, each between two
-// single spaces, with one space before the first and after the last; "" where
+// single spaces, with one space before the first and after the last; "" if
 // the text has no word. Two texts that differ only in case, accents, Arabic
 // letter forms, skin tones, punctuation or spacing fold to the same.
 //
-// A word is a run of letters, digits and marks. Where people write without
+// A word is a run of letters, digits and marks. In scripts without
 // spaces (Chinese, Japanese, Thai and others) each character with its marks is
 // a word, and a run of katakana is one. An emoji is a word with all that is
 // joined to it, such as the two letters of a flag.
@@ -32,7 +33,7 @@ func Fold(text string) string {
 }
 
 // kind is what the last character was, which decides whether the next one
-// goes on with its word.
+// continues its word.
 type kind int
 
 const (
@@ -289,7 +290,7 @@ func withoutAccents(r rune) (rune, bool) {
 	return base, true
 }
 
-// ignored reports whether a character is as good as not there: accents and
+// ignored reports whether a character has no part in a word: accents and
 // vowel points, the tatweel that stretches Arabic words, invisible format
 // characters (joiners, soft hyphen), skin tones and the frames of keycaps.
 func ignored(r rune) bool {
@@ -309,7 +310,7 @@ func isApostrophe(r rune) bool { return r == 'ʼ' || r == 'ʻ' }
 
 // accents are the marks that searchers leave out: of Latin, Greek and Cyrillic
 // letters, Hebrew points and Arabic vowels, and the frames around symbols.
-// Marks of other scripts, such as the vowel signs of Devanagari, are as good as
+// Marks of other scripts, such as the vowel signs of Devanagari, count as
 // letters.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x0300, Hi: 0x036F, Stride: 1},
@@ -321,7 +322,7 @@ var accents = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x20D0, Hi: 0x20F0, Stride: 1},
 }}
 
-// scriptsWithoutSpaces are those whose words stand side by side. Katakana is
+// scriptsWithoutSpaces are those whose words have no spaces between them. Katakana is
 // apart from them: a run of it is a word.
 var scriptsWithoutSpaces = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Bopomofo, unicode.Yi,

@@ -70,7 +70,7 @@ type App struct {
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
 	// Name The app's name
@@ -106,10 +106,10 @@ type Chat struct {
 	// MessageCount Stored messages that are not deleted
 	MessageCount int64 `json:"message_count"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Title The chat's title, empty where it has none
+	// Title The chat's title, empty if it has none
 	Title string `json:"title"`
 
 	// UpdatedAt When it was last changed
@@ -165,10 +165,10 @@ type CreateChatResponse struct {
 	// MessageCount Stored messages that are not deleted
 	MessageCount int64 `json:"message_count"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Title The chat's title, empty where it has none
+	// Title The chat's title, empty if it has none
 	Title string `json:"title"`
 
 	// UpdatedAt When it was last changed
@@ -210,10 +210,10 @@ type CreateMessageResponse struct {
 	// MessageNumber The message's number in its chat
 	MessageNumber int64 `json:"message_number"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Sender Who wrote it, in the client's words
+	// Sender Who wrote it, as the client names them
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// UpdatedAt When it was last changed
@@ -225,17 +225,17 @@ type CreateMessageResponse struct {
 
 // EngineState defines model for EngineState.
 type EngineState struct {
-	// Milliseconds How long it took to answer
+	// Milliseconds How long it took to respond
 	Milliseconds float64 `json:"milliseconds"`
 
 	// Name What the engine does
 	Name string `json:"name"`
 
-	// Status Whether it answers
+	// Status Whether it responds
 	Status EngineStateStatus `json:"status"`
 }
 
-// EngineStateStatus Whether it answers
+// EngineStateStatus Whether it responds
 type EngineStateStatus string
 
 // FoundMessage defines model for FoundMessage.
@@ -261,10 +261,10 @@ type FoundMessage struct {
 	// MessageNumber The message's number in its chat
 	MessageNumber int64 `json:"message_number"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Sender Who wrote it, in the client's words
+	// Sender Who wrote it, as the client names them
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// UpdatedAt When it was last changed
@@ -279,11 +279,11 @@ type HealthResponse struct {
 	// Engines Each engine's own state
 	Engines []EngineState `json:"engines"`
 
-	// Status ok where every engine answers
+	// Status ok if every engine responds
 	Status HealthResponseStatus `json:"status"`
 }
 
-// HealthResponseStatus ok where every engine answers
+// HealthResponseStatus ok if every engine responds
 type HealthResponseStatus string
 
 // Highlight defines model for Highlight.
@@ -348,10 +348,10 @@ type ListedMessage struct {
 	// MessageNumber The message's number in its chat
 	MessageNumber int64 `json:"message_number"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Sender Who wrote it, in the client's words
+	// Sender Who wrote it, as the client names them
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// UpdatedAt When it was last changed
@@ -381,10 +381,10 @@ type Message struct {
 	// MessageNumber The message's number in its chat
 	MessageNumber int64 `json:"message_number"`
 
-	// Metadata As the client gave it
+	// Metadata As the client sent it
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// Sender Who wrote it, in the client's words
+	// Sender Who wrote it, as the client names them
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// UpdatedAt When it was last changed
@@ -396,7 +396,7 @@ type Message struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Code A stable word to tell problems apart; new ones may come
+	// Code A stable word that says which problem it is; more may be added
 	Code ProblemCode `json:"code"`
 
 	// Detail What is wrong with this request
@@ -414,11 +414,11 @@ type Problem struct {
 	// Title The status in words
 	Title string `json:"title"`
 
-	// Type Always about:blank: the code tells problems apart
+	// Type Always about:blank: the code says which problem it is
 	Type string `json:"type"`
 }
 
-// ProblemCode A stable word to tell problems apart; new ones may come
+// ProblemCode A stable word that says which problem it is; more may be added
 type ProblemCode string
 
 // Reader defines model for Reader.
@@ -429,7 +429,7 @@ type Reader struct {
 	// LastRead The highest message number read, 0 for none
 	LastRead int64 `json:"last_read"`
 
-	// Reader Whoever reads, in the client's words
+	// Reader Who reads, as the client names them
 	Reader string `json:"reader"`
 
 	// Unread Message numbers allocated above last_read
@@ -465,16 +465,16 @@ type SearchRequest struct {
 	// From Only messages created at this time or later (RFC 3339)
 	From time.Time `json:"from,omitempty,omitzero"`
 
-	// Limit Messages at most
+	// Limit The most messages on the page
 	Limit int64 `json:"limit,omitempty,omitzero"`
 
-	// Next From the answer of the page before
+	// Next From the response of the previous page
 	Next string `json:"next,omitempty,omitzero"`
 
 	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
 	Query string `json:"query"`
 
-	// Sender Only messages of this sender, to the letter
+	// Sender Only messages of exactly this sender
 	Sender string `json:"sender,omitempty,omitzero"`
 
 	// To Only messages created before this time (RFC 3339)
@@ -498,7 +498,7 @@ type SearchResponse struct {
 
 // UpdateAppRequest defines model for UpdateAppRequest.
 type UpdateAppRequest struct {
-	// Metadata Takes the place of all metadata there was
+	// Metadata Replaces all metadata
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
 	// Name 1 to 200 characters, not blank
@@ -507,10 +507,10 @@ type UpdateAppRequest struct {
 
 // UpdateChatRequest defines model for UpdateChatRequest.
 type UpdateChatRequest struct {
-	// Metadata Takes the place of all metadata there was
+	// Metadata Replaces all metadata
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// Title At most 200 characters; "" takes it away
+	// Title At most 200 characters; "" removes it
 	Title *string `json:"title,omitempty"`
 }
 
@@ -519,46 +519,46 @@ type UpdateMessageRequest struct {
 	// Body 1 to 16,384 bytes of UTF-8, not blank
 	Body *string `json:"body,omitempty"`
 
-	// Metadata Takes the place of all metadata there was
+	// Metadata Replaces all metadata
 	Metadata *map[string]string `json:"metadata,omitempty"`
 }
 
 // UpdateReaderRequest defines model for UpdateReaderRequest.
 type UpdateReaderRequest struct {
-	// LastRead The highest message number read; one below what is known changes nothing
+	// LastRead The highest message number read; a lower one than before changes nothing
 	LastRead int64 `json:"last_read"`
 }
 
 // ListAppsParams defines parameters for ListApps.
 type ListAppsParams struct {
-	// Limit Apps at most
+	// Limit The most apps on the page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
-	// Cursor From the next link of the page before
+	// Cursor From the next link of the previous page
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
 // CreateAppParams defines parameters for CreateApp.
 type CreateAppParams struct {
-	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same response
 	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // GetAppParams defines parameters for GetApp.
 type GetAppParams struct {
-	// IfNoneMatch Answer 304 where the resource still has this ETag
+	// IfNoneMatch Respond with 304 if the resource still has this ETag
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // UpdateAppParams defines parameters for UpdateApp.
 type UpdateAppParams struct {
-	// IfMatch Change it only where it is still in the version of this ETag; * for any version
+	// IfMatch Change it only if it still has the version of this ETag; * for any version
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListChatsParams defines parameters for ListChats.
 type ListChatsParams struct {
-	// Limit Items at most
+	// Limit The most items on the page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
 	// After Only items with a number above this
@@ -576,25 +576,25 @@ type ListChatsParamsOrder string
 
 // CreateChatParams defines parameters for CreateChat.
 type CreateChatParams struct {
-	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same response
 	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // GetChatParams defines parameters for GetChat.
 type GetChatParams struct {
-	// IfNoneMatch Answer 304 where the resource still has this ETag
+	// IfNoneMatch Respond with 304 if the resource still has this ETag
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // UpdateChatParams defines parameters for UpdateChat.
 type UpdateChatParams struct {
-	// IfMatch Change it only where it is still in the version of this ETag; * for any version
+	// IfMatch Change it only if it still has the version of this ETag; * for any version
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
-	// Limit Items at most
+	// Limit The most items on the page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
 	// After Only items with a number above this
@@ -612,25 +612,25 @@ type ListMessagesParamsOrder string
 
 // CreateMessageParams defines parameters for CreateMessage.
 type CreateMessageParams struct {
-	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same answer
+	// IdempotencyKey 1 to 255 visible ASCII characters, in double quotes or not. A repeat with the same key within 24 hours creates nothing and gets the same response
 	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // DeleteMessageParams defines parameters for DeleteMessage.
 type DeleteMessageParams struct {
-	// IfMatch Change it only where it is still in the version of this ETag; * for any version
+	// IfMatch Change it only if it still has the version of this ETag; * for any version
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
 // GetMessageParams defines parameters for GetMessage.
 type GetMessageParams struct {
-	// IfNoneMatch Answer 304 where the resource still has this ETag
+	// IfNoneMatch Respond with 304 if the resource still has this ETag
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // UpdateMessageParams defines parameters for UpdateMessage.
 type UpdateMessageParams struct {
-	// IfMatch Change it only where it is still in the version of this ETag; * for any version
+	// IfMatch Change it only if it still has the version of this ETag; * for any version
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
@@ -639,10 +639,10 @@ type SearchAppParams struct {
 	// Query 1 to 256 characters: words that must all match, and phrases in double quotes
 	Query string `form:"query" json:"query"`
 
-	// Limit Messages at most
+	// Limit The most messages on the page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
-	// Sender Only messages of this sender, to the letter
+	// Sender Only messages of exactly this sender
 	Sender string `form:"sender,omitempty" json:"sender,omitempty,omitzero"`
 
 	// From Only messages created at this time or later (RFC 3339)
@@ -657,7 +657,7 @@ type SearchAppParams struct {
 	// Before Only messages with a number below this
 	Before int64 `form:"before,omitempty" json:"before,omitempty,omitzero"`
 
-	// Next From the next link of the page before
+	// Next From the next link of the previous page
 	Next string `form:"next,omitempty" json:"next,omitempty,omitzero"`
 }
 
@@ -690,7 +690,7 @@ func (c *Client) GetApp(ctx context.Context, appToken string, params ...GetAppPa
 	return answered[App](ctx, c, r)
 }
 
-// UpdateApp is PATCH /api/v1/apps/{app_token}. Changes the name or the metadata: those that the body has. With If-Match it changes them only where nobody else did.
+// UpdateApp is PATCH /api/v1/apps/{app_token}. Changes the fields that the body has: the name, the metadata or both. With If-Match it changes them only if nobody else has.
 func (c *Client) UpdateApp(ctx context.Context, appToken string, body UpdateAppRequest, params ...UpdateAppParams) (*App, error) {
 	r := newCall("PATCH", "/api/v1/apps/{app_token}", appToken)
 	for _, p := range params {
@@ -712,7 +712,7 @@ func (c *Client) ListChats(ctx context.Context, appToken string, params ...ListC
 	return answered[ListChatsResponse](ctx, c, r)
 }
 
-// CreateChat is POST /api/v1/apps/{app_token}/chats. Allocates the next number of the app and makes the chat durable. Messages can be posted to the chat at once, also before its row is stored. The body may be left out.
+// CreateChat is POST /api/v1/apps/{app_token}/chats. Allocates the next number of the app and makes the chat durable. Messages can be created in the chat at once, even before its row is stored. The body is optional.
 func (c *Client) CreateChat(ctx context.Context, appToken string, body CreateChatRequest, params ...CreateChatParams) (*CreateChatResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats", appToken)
 	for _, p := range params {
@@ -731,7 +731,7 @@ func (c *Client) GetChat(ctx context.Context, appToken string, chatNumber int64,
 	return answered[Chat](ctx, c, r)
 }
 
-// UpdateChat is PATCH /api/v1/apps/{app_token}/chats/{chat_number}. Changes the title or the metadata: those that the body has. With If-Match it changes them only where nobody else did.
+// UpdateChat is PATCH /api/v1/apps/{app_token}/chats/{chat_number}. Changes the fields that the body has: the title, the metadata or both. With If-Match it changes them only if nobody else has.
 func (c *Client) UpdateChat(ctx context.Context, appToken string, chatNumber int64, body UpdateChatRequest, params ...UpdateChatParams) (*Chat, error) {
 	r := newCall("PATCH", "/api/v1/apps/{app_token}/chats/{chat_number}", appToken, chatNumber)
 	for _, p := range params {
@@ -753,7 +753,7 @@ func (c *Client) ListMessages(ctx context.Context, appToken string, chatNumber i
 	return answered[ListMessagesResponse](ctx, c, r)
 }
 
-// CreateMessage is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages. Allocates the next number of the chat and makes the message durable. It is stored, and found by searches, within moments.
+// CreateMessage is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages. Allocates the next number of the chat and makes the message durable. It is usually stored, and found by searches, within a second.
 func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber int64, body CreateMessageRequest, params ...CreateMessageParams) (*CreateMessageResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats/{chat_number}/messages", appToken, chatNumber)
 	for _, p := range params {
@@ -763,14 +763,14 @@ func (c *Client) CreateMessage(ctx context.Context, appToken string, chatNumber 
 	return answered[CreateMessageResponse](ctx, c, r)
 }
 
-// SearchMessages is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search. Finds the messages that have all words of the query. What the query has between two spaces must stand together in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first.
+// SearchMessages is POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search. Finds the messages that have all words of the query. Words that have no space between them in the query must follow each other in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first.
 func (c *Client) SearchMessages(ctx context.Context, appToken string, chatNumber int64, body SearchRequest) (*SearchResponse, error) {
 	r := newCall("POST", "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search", appToken, chatNumber)
 	r.body = body
 	return answered[SearchResponse](ctx, c, r)
 }
 
-// DeleteMessage is DELETE /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}. Deletes a message. Its number stays taken: lists have a tombstone there. Deleting it again is a success.
+// DeleteMessage is DELETE /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}. Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it again is a success.
 func (c *Client) DeleteMessage(ctx context.Context, appToken string, chatNumber int64, messageNumber int64, params ...DeleteMessageParams) error {
 	r := newCall("DELETE", "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", appToken, chatNumber, messageNumber)
 	for _, p := range params {
@@ -788,7 +788,7 @@ func (c *Client) GetMessage(ctx context.Context, appToken string, chatNumber int
 	return answered[Message](ctx, c, r)
 }
 
-// UpdateMessage is PATCH /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}. Changes the body or the metadata: those that the request has. With If-Match it changes them only where nobody else did. Searches find the new text within moments.
+// UpdateMessage is PATCH /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}. Changes the fields that the request has: the body, the metadata or both. With If-Match it changes them only if nobody else has. Searches usually find the new text within a second.
 func (c *Client) UpdateMessage(ctx context.Context, appToken string, chatNumber int64, messageNumber int64, body UpdateMessageRequest, params ...UpdateMessageParams) (*Message, error) {
 	r := newCall("PATCH", "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}", appToken, chatNumber, messageNumber)
 	for _, p := range params {
@@ -798,7 +798,7 @@ func (c *Client) UpdateMessage(ctx context.Context, appToken string, chatNumber 
 	return answered[Message](ctx, c, r)
 }
 
-// GetReader is GET /api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}. Returns the highest message number that a reader has read and how many are above it. A reader of whom nothing is known has read nothing.
+// GetReader is GET /api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}. Returns the highest message number that a reader has read and how many are above it. A reader that was never seen has read nothing.
 func (c *Client) GetReader(ctx context.Context, appToken string, chatNumber int64, reader string) (*Reader, error) {
 	r := newCall("GET", "/api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}", appToken, chatNumber, reader)
 	return answered[Reader](ctx, c, r)
@@ -811,7 +811,7 @@ func (c *Client) UpdateReader(ctx context.Context, appToken string, chatNumber i
 	return answered[Reader](ctx, c, r)
 }
 
-// SearchApp is GET /api/v1/apps/{app_token}/messages/search. Finds the messages, in any chat of the app, that have all words of the query. What the query has between two spaces must stand together in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first, by the time of its create. Follow next until it is absent.
+// SearchApp is GET /api/v1/apps/{app_token}/messages/search. Finds the messages, in any chat of the app, that have all words of the query. Words that have no space between them in the query must follow each other in the message. Whole words rank above beginnings of words, those above parts of words. Case, accents and Arabic letter forms do not matter. Within a rank the newest message comes first, by the time of its creation. Follow next until it is absent.
 func (c *Client) SearchApp(ctx context.Context, appToken string, params ...SearchAppParams) (*SearchAppResponse, error) {
 	r := newCall("GET", "/api/v1/apps/{app_token}/messages/search", appToken)
 	for _, p := range params {
@@ -827,7 +827,7 @@ func (c *Client) SearchApp(ctx context.Context, appToken string, params ...Searc
 	return answered[SearchAppResponse](ctx, c, r)
 }
 
-// Health is GET /health. Asks every engine whether it answers: 200 where all do, else 503.
+// Health is GET /health. Asks every engine whether it responds: 200 if all do, else 503.
 func (c *Client) Health(ctx context.Context) (*HealthResponse, error) {
 	r := newCall("GET", "/health")
 	return answered[HealthResponse](ctx, c, r)

@@ -29,11 +29,11 @@ var start []byte
 
 // Operations returns the operations that serve the page and its files. They
 // need no engine. The page reads the document from the operations of
-// api.OpenAPI, which stand beside it.
+// api.OpenAPI, which are served with it.
 //
 // Files are served as plain text and not compressed, because an API Gateway
-// passes on anything else only where it is told which types are binary. The
-// largest has 1.4 MB; a Lambda function may answer with 6 MB.
+// passes on anything else only if it is told which types are binary. The
+// largest has 1.4 MB; a response of a Lambda function may have 6 MB.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 func Operations() []api.Operation {
 	return []api.Operation{

@@ -61,7 +61,7 @@ func (e *environment) must(name string) string {
 	return value
 }
 
-// attempts returns 0, which stands for the SDK's own number, where the variable
+// attempts returns 0, which means the SDK's own number, if the variable
 // is not set.
 func (e *environment) attempts(name string) int {
 	value := os.Getenv(name)

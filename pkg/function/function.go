@@ -11,11 +11,11 @@ import (
 )
 
 // Wiring makes what one function needs and serves until Lambda ends the
-// process. It returns an error where the environment lacks something.
+// process. It returns an error if the environment lacks something.
 type Wiring func(ctx context.Context, cfg aws.Config, log *slog.Logger) error
 
 // Start loads the AWS configuration with LoadAWS and runs a function's
-// wiring. It returns the exit status of the process: it only returns where the
+// wiring. It returns the exit status of the process: it only returns if the
 // function could not start, and has then logged why, as a line of JSON.
 func Start(name string, wire Wiring) int {
 	ctx := context.Background()

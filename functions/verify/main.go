@@ -1,5 +1,5 @@
 // Command verify is the Lambda function that compares counters, counts and the
-// search index with the rows, and repairs them where it is told to. It is
+// search index with the rows, and repairs them if it is told to. It is
 // invoked by hand or by a schedule.
 package main
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Prices are list prices of one region, without free tiers, and what is
-// assumed where nothing can be counted.
+// assumed if nothing can be counted.
 type Prices struct {
 	Region      string                `json:"region"`
 	Currency    string                `json:"currency"`

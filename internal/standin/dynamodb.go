@@ -11,7 +11,7 @@ import (
 
 // table is a table: the names of its keys, and its rows by their keys.
 type table struct {
-	keys []string // the partition key, then the sort key where there is one
+	keys []string // the partition key, then the sort key if there is one
 	rows map[string]item
 }
 
@@ -256,7 +256,7 @@ func (s *Server) write(operation string, in *request, call *Call) any {
 }
 
 // transact applies all changes or none. DynamoDB prepares each and then
-// commits it, and counts both, also where it is cancelled in between.
+// commits it, and counts both, even if it is cancelled in between.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-capacity-handling
 func (s *Server) transact(in *request, call *Call) any {

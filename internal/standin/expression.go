@@ -44,7 +44,7 @@ func (e *expression) next() string {
 	return word
 }
 
-// take takes the next word where it is this one.
+// take takes the next word if it is this one.
 func (e *expression) take(word string) bool {
 	if len(e.tokens) == 0 || e.tokens[0] != word {
 		return false
@@ -69,7 +69,7 @@ func (e *expression) name(word string) string {
 	return word
 }
 
-// operand takes a value or an attribute of the row; nil where the row has none.
+// operand takes a value or an attribute of the row; nil if the row has none.
 func (e *expression) operand(row item) value {
 	word := e.next()
 	if v, ok := e.values[word]; ok {

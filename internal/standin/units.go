@@ -14,10 +14,10 @@ const (
 	readUnit  = 4 << 10 // bytes that one strongly consistent read unit reads
 	writeUnit = 1 << 10 // bytes that one write unit writes
 
-	eventually     = 0.5 // of the units, where a read may be stale
+	eventually     = 0.5 // of the units, if a read may be stale
 	transactional  = 2   // times the units, in a transaction
-	leastRead      = 1   // units, also where nothing is found
-	leastWrite     = 1   // units, also where nothing is written
+	leastRead      = 1   // units, even if nothing is found
+	leastWrite     = 1   // units, even if nothing is written
 	collectionSize = 3   // bytes of a list or map, besides 1 for each element
 )
 
@@ -31,7 +31,7 @@ func readUnits(bytes int, consistent bool) float64 {
 }
 
 // writeUnits returns the write units of a row that was there and is there then,
-// either nil for none: the larger counts, also where a condition refuses it.
+// either nil for none: the larger counts, even if a condition refuses it.
 func writeUnits(was, is item) float64 {
 	return max(math.Ceil(float64(max(size(was), size(is)))/writeUnit), leastWrite)
 }

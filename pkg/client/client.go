@@ -94,7 +94,7 @@ func answered[T any](ctx context.Context, c *Client, r call) (*T, error) {
 	return out, nil
 }
 
-// call sends a request and decodes the answer into out, where that is not nil.
+// call sends a request and decodes the answer into out, unless that is nil.
 func (c *Client) call(ctx context.Context, r call, out any) error {
 	text, err := c.send(ctx, r)
 	if err == nil && out != nil {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// Error gives the status, the code where there is one, and what is wrong.
+// Error returns the status, the code if there is one, and what is wrong.
 func (p *Problem) Error() string {
 	if p.Code == "" {
 		return fmt.Sprintf("status %d: %s", p.Status, p.Detail)
@@ -26,8 +26,8 @@ func HasCode(err error, code ProblemCode) bool {
 func problemOf(a Answer) *Problem {
 	var p Problem
 	if err := json.Unmarshal(a.Text, &p); err != nil || p.Code == "" {
-		const most = 300 // bytes of a page that nobody wants to read whole
-		p = Problem{Title: http.StatusText(a.Status), Detail: string(a.Text[:min(len(a.Text), most)])}
+		const limit = 300 // bytes
+		p = Problem{Title: http.StatusText(a.Status), Detail: string(a.Text[:min(len(a.Text), limit)])}
 	}
 	p.Status = int64(a.Status)
 	return &p

@@ -9,39 +9,39 @@ import (
 )
 
 const (
-	// reserve is what a function keeps of its time for the chat at hand and for
-	// the second look, beside the time of grace.
+	// reserve is the time that a function keeps for the current chat and for the
+	// second check, besides the grace period.
 	reserve = time.Minute
-	// mostFound is how many differences an answer names.
-	mostFound = 100
+	// maxFound is how many differences an answer lists.
+	maxFound = 100
 )
 
 // Function is what Lambda invokes. Each invocation verifies until its time is
-// nearly over; the next one goes on from the cursor in its answer.
+// nearly over; the next one continues from the cursor in its answer.
 type Function struct {
 	Ports chat.Ports // Store, Auditor and Index
 	Log   *slog.Logger
 }
 
-// Event is what an invocation is asked for. The zero value verifies everything
+// Event is the input of an invocation. The zero value verifies everything
 // and repairs nothing.
 type Event struct {
 	AppToken string  `json:"app_token"` // of the only app to verify
 	Repair   bool    `json:"repair"`
-	Cursor   *Cursor `json:"cursor"` // of the answer before
+	Cursor   *Cursor `json:"cursor"` // of the previous answer
 }
 
-// Answer is what an invocation found.
+// Answer is the output of an invocation.
 type Answer struct {
 	Result
-	Found []Difference `json:"found"` // the first 100 of them, gaps among them
+	Found []Difference `json:"found"` // the first 100 of them, including gaps
 }
 
 // Handle runs one invocation. It logs the sums, and no app's token.
 func (f Function) Handle(ctx context.Context, event Event) (Answer, error) {
 	answer := Answer{Found: []Difference{}}
 	options := Options{App: event.AppToken, Repair: event.Repair, From: event.Cursor, Found: func(d Difference) {
-		if len(answer.Found) < mostFound {
+		if len(answer.Found) < maxFound {
 			answer.Found = append(answer.Found, d)
 		}
 	}}

@@ -8,12 +8,13 @@ import (
 )
 
 // messages compares the messages of a chat with the index, from one up to the
-// last number that was given out, and returns the highest that is stored. Where
-// it is time to stop it returns the number that is left to go on with, else 0.
+// last number that is allocated, and returns the highest that is stored. If it is
+// time to stop it also returns the number with which the next run continues, else
+// 0.
 //
-// It may be the one after the last, where only the count is left. Then the next
-// run takes the last number that was given out for the highest stored, which
-// the counter is no more behind of.
+// That number may be the one after the last, if only the count is left. The next
+// run then takes the last allocated number for the highest stored one, which no
+// counter is behind.
 func (v *Verifier) messages(ctx context.Context, id chat.ChatID, first, given int64) (highest, left int64, err error) {
 	next, highest := first, first-1
 	for page := (chat.Page{After: highest, Limit: pageSize}); ; page.After = highest {
@@ -45,7 +46,7 @@ func (v *Verifier) messages(ctx context.Context, id chat.ChatID, first, given in
 	}
 }
 
-// rows returns a page of messages, none where the chat is not there.
+// rows returns a page of messages, none if the chat does not exist.
 func (v *Verifier) rows(ctx context.Context, id chat.ChatID, page chat.Page) ([]chat.Message, bool, error) {
 	rows, more, err := v.store.Messages(ctx, id, page)
 	if errors.Is(err, chat.ErrChatNotFound) || errors.Is(err, chat.ErrAppNotFound) {
@@ -54,9 +55,8 @@ func (v *Verifier) rows(ctx context.Context, id chat.ChatID, page chat.Page) ([]
 	return rows, more, err
 }
 
-// compare compares the rows with numbers from first to last with the index, as
-// many at a time as it tells the versions of. A wider gap is not looked for in
-// the index.
+// compare compares the rows with numbers from first to last with the index, in
+// ranges of at most chat.MaxVersions. A wider gap is not looked up in the index.
 func (v *Verifier) compare(ctx context.Context, id chat.ChatID, first, last int64, rows []chat.Message) error {
 	for first <= last {
 		end := min(last, first+chat.MaxVersions-1)
@@ -82,7 +82,7 @@ func (v *Verifier) compare(ctx context.Context, id chat.ChatID, first, last int6
 	return nil
 }
 
-// look notes what is to be looked at again.
+// look records the suspects.
 func (v *Verifier) look(id chat.ChatID, first, last int64, rows []chat.Message, held map[int64]chat.Indexed) {
 	stored := make(map[int64]int64, len(rows))
 	for _, m := range rows {

@@ -11,13 +11,13 @@ import (
 	smithytime "github.com/aws/smithy-go/time"
 )
 
-// suspect is what is to be looked at again: numbers without a row, or one
-// message that the index holds in another version.
+// suspect is what is checked again: numbers without a row, or one message that
+// the index holds in another version.
 type suspect struct {
 	parent      chat.Parent // an app if its chats have the gap
 	first, last int64
 	gap         bool
-	version     int64 // of the row when it was seen, 0 where there was none
+	version     int64 // of the row when it was seen, 0 if there was none
 	seen        time.Time
 }
 
@@ -26,7 +26,7 @@ func (v *Verifier) suspect(s suspect) {
 	v.suspects = append(v.suspects, s)
 }
 
-// suspectGap adds to the gap before where it goes on.
+// suspectGap adds numbers to the previous gap if they continue it.
 func (v *Verifier) suspectGap(parent chat.Parent, first, last int64) {
 	for i := len(v.suspects) - 1; i >= 0; i-- {
 		s := &v.suspects[i]
@@ -41,8 +41,7 @@ func (v *Verifier) suspectGap(parent chat.Parent, first, last int64) {
 	v.suspect(suspect{parent: parent, first: first, last: last, gap: true})
 }
 
-// settleMany looks again once there are many suspects, which bounds the memory
-// that they take.
+// settleMany settles the suspects once there are many, which bounds their memory.
 func (v *Verifier) settleMany(ctx context.Context) error {
 	if len(v.suspects) < maxSuspects {
 		return nil
@@ -50,7 +49,7 @@ func (v *Verifier) settleMany(ctx context.Context) error {
 	return v.settle(ctx)
 }
 
-// settle looks at all suspects again, after the time of grace.
+// settle checks all suspects again after the grace period.
 func (v *Verifier) settle(ctx context.Context) error {
 	if len(v.suspects) == 0 {
 		return nil
@@ -75,8 +74,8 @@ func (v *Verifier) settle(ctx context.Context) error {
 	return nil
 }
 
-// together returns the first suspects that one call can look at: a gap, or
-// messages of one chat whose numbers are not far apart.
+// together returns the first suspects that one call can check: a gap, or messages
+// of one chat whose numbers are not far apart.
 func together(suspects []suspect) []suspect {
 	first := suspects[0]
 	if first.gap {
@@ -100,7 +99,7 @@ func (v *Verifier) again(ctx context.Context, group []suspect) error {
 	}
 }
 
-// gapAgain tells which numbers of a gap are still not stored.
+// gapAgain reports the numbers of a gap that are still not stored.
 func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context.Context, chat.Parent, chat.Page) ([]int64, bool, error)) error {
 	next := s.first
 	for page := (chat.Page{After: s.first - 1, Before: s.last + 1, Limit: pageSize}); ; {
@@ -109,19 +108,19 @@ func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context
 			return err
 		}
 		for _, n := range stored {
-			v.tellGap(s.parent, next, n-1)
+			v.reportGap(s.parent, next, n-1)
 			next, page.After = n+1, n
 		}
 		if !more {
-			v.tellGap(s.parent, next, s.last)
+			v.reportGap(s.parent, next, s.last)
 			return nil
 		}
 	}
 }
 
-func (v *Verifier) tellGap(parent chat.Parent, first, last int64) {
+func (v *Verifier) reportGap(parent chat.Parent, first, last int64) {
 	if first <= last {
-		v.tell(Difference{Kind: Gap, AppToken: parent.AppToken, Chat: parent.ChatNumber, First: first, Last: last})
+		v.report(Difference{Kind: Gap, AppToken: parent.AppToken, Chat: parent.ChatNumber, First: first, Last: last})
 	}
 }
 
@@ -144,8 +143,8 @@ func (v *Verifier) messageNumbers(ctx context.Context, parent chat.Parent, page 
 	return numbers, more, err
 }
 
-// messagesAgain looks at messages again: at the index first, so that what it
-// holds by then is in the rows, unless it is wrong.
+// messagesAgain checks messages again. It reads the index first: what the index
+// holds is then in the rows, unless the index is wrong.
 func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
 	id, first, last := group[0].parent.ChatID(), group[0].first, group[len(group)-1].last
 	held, err := v.versions(ctx, id, first, last)
@@ -168,9 +167,9 @@ func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
 	return nil
 }
 
-// judge tells what is wrong with a message, if anything, and mends it in the
-// index. The row has version 0 where there is none, and held is 0 where the
-// index has no version.
+// judge reports what is wrong with a message, if anything, and repairs the index.
+// The row has version 0 if it does not exist, and held is zero if the index has no
+// version.
 func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held chat.Indexed) error {
 	d := Difference{AppToken: s.parent.AppToken, Chat: s.parent.ChatNumber, First: s.first, Last: s.first, Has: held.Version, Want: row.Version}
 	switch {
@@ -181,7 +180,7 @@ func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held 
 		row = gone(s.parent.ChatID(), s.first, held)
 	case held.Version > row.Version:
 		d.Kind = IndexAhead
-		v.tell(d)
+		v.report(d)
 		return nil
 	case held.Version < s.version:
 		d.Kind = NotIndexed
@@ -194,12 +193,12 @@ func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held 
 		}
 		d.Repaired = true
 	}
-	v.tell(d)
+	v.report(d)
 	return nil
 }
 
-// gone returns the tombstone of a message whose row is not there: to an index
-// it is as good as deleted.
+// gone returns the tombstone of a message without a row, which an index must not
+// find.
 func gone(id chat.ChatID, number int64, held chat.Indexed) chat.Message {
 	m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: number, Version: held.Version, CreatedAt: held.CreatedAt}
 	return m.Tombstone(time.Now())

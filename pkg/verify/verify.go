@@ -3,9 +3,9 @@
 // the rows that they count, the index with the rows. It knows no engine.
 //
 // Others may write meanwhile. Counts are compared at one instant
-// (chat.Auditor). What is missing, or older in the index, is only suspected at
-// first: it is looked at again after a time of grace, and it counts where the
-// index still is behind what the rows were before that time.
+// (chat.Auditor). A message that is missing or older in the index is only a
+// suspect at first: it is checked again after a grace period, and is a difference
+// if the index is still behind what the rows were before that period.
 package verify
 
 import (
@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// DefaultGrace is how long what differs is allocated to arrive: longer than the
-	// writer and the indexer take while nothing is wrong.
+	// DefaultGrace is how long a suspect may take to arrive: longer than the
+	// writer and the indexer take if nothing is wrong.
 	DefaultGrace = 10 * time.Second
 	// pageSize is how many rows are in memory at a time, and maxSuspects how many
-	// that are to be looked at again.
+	// suspects.
 	pageSize, maxSuspects = 500, 50_000
-	// tries and pause are for an index that does not answer at once.
+	// tries and pause are for an index that does not respond at once.
 	tries, pause = 5, time.Second
-	// overtime is how long after Options.StopAt a count may go on.
+	// overtime is how long after Options.StopAt a count may take.
 	overtime = 30 * time.Second
 )
 
@@ -37,22 +37,24 @@ type Kind string
 
 // The kinds of differences.
 const (
-	// CounterBehind: a counter is below the highest number that is stored, so
-	// numbers would be allocated out twice. Repaired by raising it.
+	// CounterBehind is a counter below the highest number that is stored, so that
+	// numbers would be allocated twice. It is repaired by raising the counter.
 	CounterBehind Kind = "counter_behind"
-	// ChatCount and MessageCount: a count is not what it counts. Repaired.
+	// ChatCount and MessageCount are counts that are not exact. They are repaired.
 	ChatCount    Kind = "chat_count"
 	MessageCount Kind = "message_count"
-	// NotIndexed: the index lacks a message, or holds an older version of it.
-	// Repaired.
+	// NotIndexed is a message that the index lacks or holds in an older version.
+	// It is repaired.
 	NotIndexed Kind = "not_indexed"
-	// NoRow: the index holds a message that is not stored. Repaired.
+	// NoRow is a message that the index holds and that is not stored. It is
+	// repaired.
 	NoRow Kind = "no_row"
-	// IndexAhead: the index holds a newer version than is stored, as after a
-	// table was restored from a backup. Only a new index mends it.
+	// IndexAhead is a message that the index holds in a newer version than is
+	// stored, as after a table was restored from a backup. Only a new index
+	// repairs it.
 	IndexAhead Kind = "index_ahead"
-	// Gap: numbers that were allocated out and are not stored. Numbering allows for
-	// them, so they are told and are no difference.
+	// Gap is numbers that are allocated and not stored. Numbering allows for them,
+	// so they are reported and are not a difference.
 	Gap Kind = "gap"
 )
 
@@ -60,27 +62,27 @@ const (
 type Difference struct {
 	Kind     Kind   `json:"kind"`
 	AppToken string `json:"app_token"`
-	Chat     int64  `json:"chat_number,omitempty"` // 0 where it is about the app
+	Chat     int64  `json:"chat_number,omitempty"` // 0 if it is about the app
 	First    int64  `json:"first,omitempty"`       // number of a message, or of a chat for a gap in chats
 	Last     int64  `json:"last,omitempty"`        // the same, but for a gap of several
-	Has      int64  `json:"has"`                   // the counter, count or version as it is
-	Want     int64  `json:"want"`                  // and as it should be
+	Has      int64  `json:"has"`                   // the counter, count or version
+	Want     int64  `json:"want"`                  // what it should be
 	Repaired bool   `json:"repaired"`
 }
 
-// Result sums a run up.
+// Result is what a run found.
 type Result struct {
 	Apps        int64   `json:"apps"`
 	Chats       int64   `json:"chats"`
-	Messages    int64   `json:"messages"`         // tombstones among them
+	Messages    int64   `json:"messages"`         // including tombstones
 	Differences int64   `json:"differences"`      // that are left
-	Repaired    int64   `json:"repaired"`         // that are not any more
-	Gaps        int64   `json:"gaps"`             // numbers allocated out and not stored
+	Repaired    int64   `json:"repaired"`         // that were repaired
+	Gaps        int64   `json:"gaps"`             // numbers allocated and not stored
 	Unchecked   int64   `json:"unchecked"`        // counts that changed too fast, or were too large, to be counted in time
-	Cursor      *Cursor `json:"cursor,omitempty"` // where the next run goes on; absent where all is verified
+	Cursor      *Cursor `json:"cursor,omitempty"` // where the next run continues; absent if everything is verified
 }
 
-// Cursor is where a run stopped.
+// Cursor is the place at which a run stopped.
 type Cursor struct {
 	Apps    string `json:"apps,omitempty"`    // cursor of the page of apps
 	App     string `json:"app"`               // the app
@@ -94,7 +96,7 @@ type Options struct {
 	App    string           // the token of the only app to verify, "" for all
 	Repair bool             // repair what can be
 	Grace  time.Duration    // 0 is DefaultGrace
-	From   *Cursor          // of the run before
+	From   *Cursor          // of the previous run
 	StopAt time.Time        // when to leave the rest to the next run; zero is never
 	Found  func(Difference) // called with each difference and gap
 }
@@ -120,9 +122,9 @@ func New(p chat.Ports, options Options) *Verifier {
 	return &Verifier{store: p.Store, auditor: p.Auditor, index: p.Index, options: options}
 }
 
-// Run verifies, until the end or until it is time to stop: Result.Cursor says
-// which. It returns chat.ErrAppNotFound where the only app is not there. With
-// an error comes what was found before it.
+// Run verifies until the end or until it is time to stop: Result.Cursor says
+// which. It returns chat.ErrAppNotFound if the only app does not exist. With an
+// error it returns what was found before.
 func (v *Verifier) Run(ctx context.Context) (Result, error) {
 	err := v.apps(ctx)
 	if settleErr := v.settle(ctx); err == nil {
@@ -164,8 +166,7 @@ func (v *Verifier) apps(ctx context.Context) error {
 	}
 }
 
-// after returns the apps of a page from one on, which are all where it is not
-// among them.
+// after returns the apps of a page from one on, or all if it is not among them.
 func after(apps []chat.App, token string) []chat.App {
 	for i, app := range apps {
 		if app.Token == token {
@@ -175,8 +176,8 @@ func after(apps []chat.App, token string) []chat.App {
 	return apps
 }
 
-// app verifies an app from a chat, and a message in it, on, and reports whether
-// there is time for more.
+// app verifies an app, beginning with a chat and a message in it, and reports
+// whether there is time for more.
 func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool, err error) {
 	at.App = token
 	parent := chat.AppParent(token)
@@ -230,7 +231,7 @@ func (v *Verifier) app(ctx context.Context, token string, at Cursor) (more bool,
 	return true, v.count(ctx, ChatCount, parent)
 }
 
-// stop notes where the next run goes on. There is no time for more.
+// stop records where the next run continues. There is no time for more.
 func (v *Verifier) stop(at Cursor) (more bool) {
 	v.result.Cursor = &at
 	return false
@@ -240,8 +241,9 @@ func (v *Verifier) late() bool {
 	return !v.options.StopAt.IsZero() && !time.Now().Before(v.options.StopAt)
 }
 
-// chat verifies a chat, whether its row is stored or not, from a message on. It
-// returns the message to go on with where there was no time for all, else 0.
+// chat verifies a chat, whether its row is stored or not, beginning with a
+// message. It returns the message with which the next run continues, 0 if there
+// was time for all.
 func (v *Verifier) chat(ctx context.Context, id chat.ChatID, first int64, stored bool) (left int64, err error) {
 	allocated, opened, err := v.auditor.Counter(ctx, id.Parent())
 	if err != nil {
@@ -258,8 +260,8 @@ func (v *Verifier) chat(ctx context.Context, id chat.ChatID, first int64, stored
 	return 0, v.count(ctx, MessageCount, id.Parent())
 }
 
-// counter compares a counter with the highest number that is stored. It is
-// read last, since it only grows. Where anything is stored it must be there.
+// counter compares a counter with the highest number that is stored. It is read
+// last, because it only grows. It must exist if anything is stored.
 func (v *Verifier) counter(ctx context.Context, parent chat.Parent, highest int64, needed bool) error {
 	value, found, err := v.auditor.Counter(ctx, parent)
 	if err != nil || (value >= highest && (found || !needed)) {
@@ -272,7 +274,7 @@ func (v *Verifier) counter(ctx context.Context, parent chat.Parent, highest int6
 		}
 		d.Repaired = true
 	}
-	v.tell(d)
+	v.report(d)
 	return nil
 }
 
@@ -291,7 +293,7 @@ func (v *Verifier) count(ctx context.Context, kind Kind, parent chat.Parent) err
 	if err != nil || count.Exact() {
 		return err
 	}
-	v.tell(Difference{
+	v.report(Difference{
 		Kind: kind, AppToken: parent.AppToken, Chat: parent.ChatNumber,
 		Has: count.Stored, Want: count.Actual, Repaired: v.options.Repair,
 	})
@@ -312,7 +314,7 @@ func (v *Verifier) countRows(ctx context.Context, parent chat.Parent) (chat.Coun
 	}
 }
 
-func (v *Verifier) tell(d Difference) {
+func (v *Verifier) report(d Difference) {
 	switch {
 	case d.Kind == Gap:
 		v.result.Gaps += d.Last - d.First + 1
@@ -324,7 +326,7 @@ func (v *Verifier) tell(d Difference) {
 	v.options.Found(d)
 }
 
-// versions asks the index, again where it does not answer.
+// versions asks the index, and retries while it does not respond.
 func (v *Verifier) versions(ctx context.Context, id chat.ChatID, first, last int64) (held map[int64]chat.Indexed, err error) {
 	for try := 1; ; try++ {
 		held, err = v.index.Versions(ctx, id, first, last)

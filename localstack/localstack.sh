@@ -6,5 +6,5 @@ health=/_localstack/health
 # api_url PORT API-ID
 api_url() { echo "http://127.0.0.1:$1/_aws/execute-api/$2/live"; }
 
-# after_deploy: nothing to mend.
+# after_deploy: nothing to repair.
 after_deploy() { :; }

@@ -3,7 +3,7 @@
 # Deploys template.yaml, with the functions that sam build made, to an emulator
 # of AWS (localstack or ministack) and runs COMMAND. Then stops all it started
 # and removes its data. Exits with COMMAND's status, or with 69 and one line
-# where the emulator cannot run here. COMMAND finds
+# if the emulator cannot run here. COMMAND finds
 #
 #   CHATAPI_E2E_URL      the API, through the emulator's API Gateway
 #   CHATAPI_E2E_TARGET   the emulator
@@ -14,7 +14,7 @@
 #
 #   health                  the path that answers when it is ready
 #   api_url PORT API-ID     where its API Gateway answers
-#   after_deploy            mends what the emulator makes of the template, and
+#   after_deploy            repairs what the emulator made of the template, and
 #                           checks what it must enforce; prints nothing
 set -euo pipefail
 [ $# -gt 1 ] || { echo "usage: $0 EMULATOR COMMAND…" >&2; exit 2; }

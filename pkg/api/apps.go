@@ -65,10 +65,11 @@ func CreateApp(store chat.Store, keys chat.Idempotency, guard Guard) Operation {
 	op := Operation{
 		guard: guard,
 		Name:  "create-app", Method: http.MethodPost, Path: "/api/v1/apps",
-		Summary:     "Create an app",
-		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password. An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.",
-		Errors:      []error{chat.ErrKeyReused},
-		describe:    describeAppKey,
+		Summary: "Create an app",
+		Description: "Creates a tenant and returns its token, which is the only key to it: keep it like a password. " +
+			"An Idempotency-Key must have at least 16 characters here, because whoever sends it gets the token.",
+		Errors:   []error{chat.ErrKeyReused},
+		describe: describeAppKey,
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createAppInput) (*createAppOutput, error) {
 		app, err := chat.NewApp(in.Body.Name, in.Body.Metadata, time.Now())
@@ -115,8 +116,9 @@ func ListApps(store chat.Store, guard Guard) Operation {
 	op := Operation{
 		guard: guard,
 		Name:  "list-apps", Method: http.MethodGet, Path: "/api/v1/apps",
-		Summary:     "List apps",
-		Description: "Lists all apps with their tokens, in an order of the store's own. Follow next until it is absent.",
+		Summary: "List apps",
+		Description: "Lists all apps with their tokens, in an order of the store's own. Follow next until it is " +
+			"absent.",
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *listAppsInput) (*listAppsOutput, error) {
 		page, next, err := appsPage(ctx, store, in.Cursor, in.Limit)
@@ -201,9 +203,10 @@ type updateAppInput struct {
 func UpdateApp(store chat.Store) Operation {
 	op := Operation{
 		Name: "update-app", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}",
-		Summary:     "Change an app",
-		Description: "Changes the fields that the body has: the name, the metadata or both. With If-Match it changes them only if nobody else has.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrVersionChanged},
+		Summary: "Change an app",
+		Description: "Changes the fields that the body has: the name, the metadata or both. With If-Match it changes " +
+			"them only if nobody else has.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateAppInput) (*appOutput, error) {
 		token, err := in.token()

@@ -68,9 +68,10 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 	create := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
-		Summary:     "Create a chat",
-		Description: "Allocates the next number of the app and makes the chat durable. Messages can be created in the chat at once, even before its row is stored. The body is optional.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
+		Summary: "Create a chat",
+		Description: "Allocates the next number of the app and makes the chat durable. Messages can be created in " +
+			"the chat at once, even before its row is stored. The body is optional.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {
 		token, err := in.token()
@@ -206,9 +207,10 @@ type updateChatInput struct {
 func UpdateChat(store chat.Store) Operation {
 	op := Operation{
 		Name: "update-chat", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}",
-		Summary:     "Change a chat",
-		Description: "Changes the fields that the body has: the title, the metadata or both. With If-Match it changes them only if nobody else has.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
+		Summary: "Change a chat",
+		Description: "Changes the fields that the body has: the title, the metadata or both. With If-Match it " +
+			"changes them only if nobody else has.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrNotStoredYet, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateChatInput) (*chatOutput, error) {
 		id, err := in.id()

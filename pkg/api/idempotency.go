@@ -86,7 +86,9 @@ func unquote(value string) (string, error) {
 // DynamoDB: the number is recorded before the create is enqueued, so that whoever
 // continues after a crash enqueues the same one. If it is not known whether the
 // number is recorded, the create must not be enqueued.
-func (c creates) number(ctx context.Context, claim *chat.Claim, now time.Time, allocate func(context.Context) (int64, error)) (int64, time.Time, error) {
+func (c creates) number(
+	ctx context.Context, claim *chat.Claim, now time.Time, allocate func(context.Context) (int64, error),
+) (int64, time.Time, error) {
 	if claim == nil {
 		n, err := allocate(ctx)
 		return n, now, err

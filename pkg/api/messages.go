@@ -86,9 +86,10 @@ func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Op
 	create := creates{store: store, queue: queue, keys: keys}
 	op := Operation{
 		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
-		Summary:     "Create a message",
-		Description: "Allocates the next number of the chat and makes the message durable. It is usually stored, and found by searches, within a second.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
+		Summary: "Create a message",
+		Description: "Allocates the next number of the chat and makes the message durable. It is usually stored, and " +
+			"found by searches, within a second.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
 		id, err := in.id()
@@ -178,7 +179,8 @@ func ListMessages(store chat.Store, now func() time.Time) Operation {
 const listMessagesDescription = "Lists a chat's stored messages by number. Follow next until it is absent. " +
 	"A deleted message is listed as its tombstone, {message_number, deleted_at}. A number whose message was never stored " +
 	"is void: if the next stored message above it was created more than 24 hours and 15 minutes ago, it is listed as " +
-	"{message_number, void: true}. In ascending order without before, complete_through says how far the list has no gap."
+	"{message_number, void: true}. In ascending order without before, complete_through says how far the list has no " +
+	"gap."
 
 // MessagePath names a message in a path.
 type MessagePath struct {
@@ -238,9 +240,10 @@ type updateMessageInput struct {
 func UpdateMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
-		Summary:     "Change a message",
-		Description: "Changes the fields that the request has: the body, the metadata or both. With If-Match it changes them only if nobody else has. Searches usually find the new text within a second.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged},
+		Summary: "Change a message",
+		Description: "Changes the fields that the request has: the body, the metadata or both. With If-Match it " +
+			"changes them only if nobody else has. Searches usually find the new text within a second.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
 		id, err := in.id()
@@ -274,9 +277,10 @@ type deleteMessageInput struct {
 func DeleteMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
 		Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
-		Summary:     "Delete a message",
-		Description: "Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it again is a success.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged},
+		Summary: "Delete a message",
+		Description: "Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it again " +
+			"is a success.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged},
 	}
 	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {
 		id, err := in.id()

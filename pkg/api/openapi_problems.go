@@ -99,8 +99,9 @@ func codesAmong(examples map[string]*huma.Example) string {
 func (d document) describeProblems() {
 	d.Components.Headers = map[string]*huma.Param{
 		"X-Request-Id": {
-			Description: "The request's id in the service's log: the one that the client sent in this header, or a new one",
-			Schema:      &huma.Schema{Type: huma.TypeString, Examples: []any{"6NVFTBJ4RKA35EYX7S6PWPAWH2"}},
+			Description: "The request's id in the service's log: the one that the client sent in this header, or a " +
+				"new one",
+			Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{"6NVFTBJ4RKA35EYX7S6PWPAWH2"}},
 		},
 		"Retry-After": {
 			Description: "Seconds after which the same request may succeed",

@@ -48,7 +48,10 @@ var fields = map[string]field{
 	"highlights":  {doc: "Where the body matches, in order: the first 100 matches"},
 	"highlighted": {doc: "The body as HTML, escaped, with <mark> around each highlight. Of a body longer than 2,048 bytes only the fragments around the highlights, joined by \" … \"", example: "Hello, the <mark>café</mark> <mark>opens at</mark> 9"},
 	"indexed_through": {
-		doc:     "The updated_at of the newest create, edit or delete that the search could see. Before it reaches the updated_at of your own change, your change cannot be seen; afterwards it usually is, but an earlier change can still be missing, for example while its create waits to be delivered again. Absent if there is none yet",
+		doc: "The updated_at of the newest create, edit or delete that the search could see. Before it reaches " +
+			"the updated_at of your own change, your change cannot be seen; afterwards it usually is, but an earlier " +
+			"change can still be missing, for example while its create waits to be delivered again. Absent if there " +
+			"is none yet",
 		example: "2026-11-23T14:33:53.324Z",
 	},
 	"start":  {doc: "The first matching character, counted from 0 in Unicode code points", example: 11},
@@ -66,7 +69,8 @@ var fields = map[string]field{
 	"last_message_number": {doc: "The highest message number allocated in the chat", example: 1},
 
 	"complete_through": {
-		doc:     "Every number from after + 1 to this one is on this page, as message, tombstone or void. Only in ascending order without before",
+		doc: "Every number from after + 1 to this one is on this page, as message, tombstone or void. Only in " +
+			"ascending order without before",
 		example: 1,
 	},
 	"deleted_at": {doc: "When it was deleted", example: "2026-11-23T14:33:53.324Z"},

@@ -134,9 +134,10 @@ type searchOutput struct {
 func SearchMessages(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
-		Summary:     "Search the messages of a chat",
-		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
+		Summary: "Search the messages of a chat",
+		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the " +
+			"newest message comes first.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchInput) (*searchOutput, error) {
 		id, err := in.id()

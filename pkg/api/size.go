@@ -25,7 +25,9 @@ const (
 // least one. All is false if some were left out. A view comes with its bound, a
 // cheap upper limit of its size; views are measured only when the sum of their
 // bounds exceeds a page. It ends with ctx, because the view of a hit takes time.
-func pageOf[Item, View any](ctx context.Context, items []Item, view func(Item) (View, int)) (page []View, all bool, err error) {
+func pageOf[Item, View any](
+	ctx context.Context, items []Item, view func(Item) (View, int),
+) (page []View, all bool, err error) {
 	p := sizedPage[View]{views: make([]View, 0, len(items))}
 	for _, item := range items {
 		if err := ctx.Err(); err != nil {

@@ -67,11 +67,11 @@ func storedTime(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// validText reports whether text has least to most characters and, where it
+// validText reports whether text has least to limit characters and, if it
 // must have any, is not blank.
-func validText(text string, least, most int) bool {
+func validText(text string, least, limit int) bool {
 	if least > 0 && strings.TrimSpace(text) == "" {
 		return false
 	}
-	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= most
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= limit
 }

@@ -50,7 +50,7 @@ const (
 type folded struct {
 	text   strings.Builder
 	kind   kind
-	length int // of the word under way, in characters
+	length int // of the current word, in characters
 
 	placed bool   // whether places are kept
 	places []span // by byte of text: the bytes of the original that it came from
@@ -203,7 +203,7 @@ func (f *folded) begin(from span) {
 	f.length = 0
 }
 
-// put adds a character to the word under way.
+// put adds a character to the current word.
 func (f *folded) put(r rune, k kind, from span) {
 	if f.length == maxWord {
 		f.begin(from)

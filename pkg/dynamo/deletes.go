@@ -19,12 +19,12 @@ import (
 func (s *Store) DeleteMessage(
 	ctx context.Context, id chat.ChatID, number int64, at time.Time, allowed chat.Versions,
 ) error {
-	bury, buryErr := s.buryMessage(id, number, at, allowed)
+	tombstone, tombstoneErr := s.tombstone(id, number, at, allowed)
 	count, countErr := s.countMessages(id, -1)
-	if err := errors.Join(buryErr, countErr); err != nil {
+	if err := errors.Join(tombstoneErr, countErr); err != nil {
 		return fmt.Errorf("delete message: %w", err)
 	}
-	refused, err := s.transact(ctx, []types.TransactWriteItem{{Update: bury}, {Update: count}})
+	refused, err := s.transact(ctx, []types.TransactWriteItem{{Update: tombstone}, {Update: count}})
 	switch {
 	case err != nil:
 		return failure("delete message", err)
@@ -35,10 +35,10 @@ func (s *Store) DeleteMessage(
 	}
 }
 
-// buryMessage returns the update that leaves a message's tombstone. Its
+// tombstone returns the update that leaves a message's tombstone. Its
 // condition is that the message exists, in one of the allowed versions, and is
 // not deleted.
-func (s *Store) buryMessage(
+func (s *Store) tombstone(
 	id chat.ChatID, number int64, at time.Time, allowed chat.Versions,
 ) (*types.Update, error) {
 	tombstone := chat.Message{}.Tombstone(at)

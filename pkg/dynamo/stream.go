@@ -71,9 +71,9 @@ func NewStream(cfg aws.Config, tables Tables) *Stream {
 // A deleted row is a change without New. A row that is not a message is one with
 // its key and version 0, which no message has, so that the consumer is told of it
 // and not blocked.
-func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
+func (s *Stream) Read(ctx context.Context, limit int) ([]chat.Change, error) {
 	for end := time.Now().Add(readFor); ; {
-		err := s.fill(ctx, most)
+		err := s.fill(ctx, limit)
 		if err == nil && len(s.pending) == 0 && time.Now().Before(end) {
 			err = smithytime.SleepWithContext(ctx, readEvery)
 			if err == nil {
@@ -84,7 +84,7 @@ func (s *Stream) Read(ctx context.Context, most int) ([]chat.Change, error) {
 		if err != nil && (len(s.pending) == 0 || ctx.Err() != nil) {
 			return nil, failure("read stream of "+s.table, err)
 		}
-		return slices.Clone(s.pending[:min(most, len(s.pending))]), nil
+		return slices.Clone(s.pending[:min(limit, len(s.pending))]), nil
 	}
 }
 
@@ -113,12 +113,12 @@ func (s *Stream) Ping(ctx context.Context) error {
 }
 
 // fill reads each readable shard once, until enough changes are pending.
-func (s *Stream) fill(ctx context.Context, most int) error {
+func (s *Stream) fill(ctx context.Context, limit int) error {
 	if err := s.list(ctx); err != nil {
 		return err
 	}
 	for _, sh := range s.shards.readable() {
-		if len(s.pending) >= most {
+		if len(s.pending) >= limit {
 			break
 		}
 		if err := s.readShard(ctx, sh); err != nil {
@@ -193,7 +193,7 @@ func (s *Stream) readShard(ctx context.Context, sh *shard) error {
 		ShardIterator: sh.iterator, Limit: aws.Int32(maxRecords),
 	})
 	if err != nil {
-		return s.mend(sh, err)
+		return s.recoverShard(sh, err)
 	}
 	for _, record := range out.Records {
 		s.add(record)
@@ -215,7 +215,7 @@ func (s *Stream) startShard(ctx context.Context, sh *shard) error {
 	}
 	out, err := s.client.GetShardIterator(ctx, input)
 	if err != nil {
-		return s.mend(sh, err)
+		return s.recoverShard(sh, err)
 	}
 	sh.iterator = out.ShardIterator
 	return nil
@@ -226,11 +226,11 @@ func (s *Stream) end(sh *shard) {
 	sh.done, s.listed = true, time.Time{}
 }
 
-// mend handles the errors that a new iterator mends at the next read, and returns
-// the others.
+// recoverShard handles the errors that a new iterator solves at the next read, and
+// returns the others.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html#API_streams_GetRecords_Errors
-func (s *Stream) mend(sh *shard, err error) error {
+func (s *Stream) recoverShard(sh *shard, err error) error {
 	var expired *types.ExpiredIteratorException // after 15 minutes
 	var trimmed *types.TrimmedDataAccessException
 	var gone *types.ResourceNotFoundException

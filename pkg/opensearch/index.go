@@ -182,7 +182,7 @@ func (e *statusError) Error() string {
 }
 
 // Is makes every refusal wrap chat.ErrUnavailable, except those of the request
-// itself, which would be refused again. A missing permission or index is mended on
+// itself, which would be refused again. A missing permission or index is repaired on
 // the server.
 func (e *statusError) Is(target error) bool {
 	return target == chat.ErrUnavailable &&

@@ -100,7 +100,9 @@ func (v *Verifier) again(ctx context.Context, group []suspect) error {
 }
 
 // gapAgain reports the numbers of a gap that are still not stored.
-func (v *Verifier) gapAgain(ctx context.Context, s suspect, numbers func(context.Context, chat.Parent, chat.Page) ([]int64, bool, error)) error {
+func (v *Verifier) gapAgain(
+	ctx context.Context, s suspect, numbers func(context.Context, chat.Parent, chat.Page) ([]int64, bool, error),
+) error {
 	next := s.first
 	for page := (chat.Page{After: s.first - 1, Before: s.last + 1, Limit: pageSize}); ; {
 		stored, more, err := numbers(ctx, s.parent, page)
@@ -124,7 +126,9 @@ func (v *Verifier) reportGap(parent chat.Parent, first, last int64) {
 	}
 }
 
-func (v *Verifier) chatNumbers(ctx context.Context, app chat.Parent, page chat.Page) (numbers []int64, more bool, err error) {
+func (v *Verifier) chatNumbers(
+	ctx context.Context, app chat.Parent, page chat.Page,
+) (numbers []int64, more bool, err error) {
 	chats, more, err := v.store.Chats(ctx, app.AppToken, page)
 	if errors.Is(err, chat.ErrAppNotFound) {
 		err = nil
@@ -135,7 +139,9 @@ func (v *Verifier) chatNumbers(ctx context.Context, app chat.Parent, page chat.P
 	return numbers, more, err
 }
 
-func (v *Verifier) messageNumbers(ctx context.Context, parent chat.Parent, page chat.Page) (numbers []int64, more bool, err error) {
+func (v *Verifier) messageNumbers(
+	ctx context.Context, parent chat.Parent, page chat.Page,
+) (numbers []int64, more bool, err error) {
 	rows, more, err := v.rows(ctx, parent.ChatID(), page)
 	for _, m := range rows {
 		numbers = append(numbers, m.Number)

@@ -327,7 +327,9 @@ func (v *Verifier) report(d Difference) {
 }
 
 // versions asks the index, and retries while it does not respond.
-func (v *Verifier) versions(ctx context.Context, id chat.ChatID, first, last int64) (held map[int64]chat.Indexed, err error) {
+func (v *Verifier) versions(
+	ctx context.Context, id chat.ChatID, first, last int64,
+) (held map[int64]chat.Indexed, err error) {
 	for try := 1; ; try++ {
 		held, err = v.index.Versions(ctx, id, first, last)
 		if err == nil || try == tries || !errors.Is(err, chat.ErrUnavailable) {

@@ -1,7 +1,7 @@
 # Functions for what runs in containers. Needs install.sh and processes.sh.
 # shellcheck shell=bash
 
-# docker_ready makes sure that docker can be used. Where no daemon answers,
+# docker_ready makes sure that docker can be used. If no daemon responds,
 # root gets one of our own, with all its data in $run, that ends with us.
 docker_ready() {
   ! docker info >/dev/null 2>&1 || return 0

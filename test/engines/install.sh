@@ -36,7 +36,7 @@ once() {
   ) 9>"$dir/lock"
 }
 
-# maven GOAL…: runs Maven, and shows what it says only where it fails.
+# maven GOAL…: runs Maven, and shows what it says only if it fails.
 maven() {
   mvn -B "$@" >maven.log 2>&1 || { cat maven.log >&2; return 1; }
 }

@@ -4,7 +4,7 @@
 # runs it there in the foreground, with all it writes in RUN-DIR. No
 # containers: its Lambda runs functions as processes of this machine
 # (localstack/executor). It listens on all interfaces. Ready when
-# /_localstack/health answers. Exits with 69 where there is no Python 3.13.
+# /_localstack/health answers. Exits with 69 if there is no Python 3.13.
 # https://docs.localstack.cloud/
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,7 +3,7 @@
 # Runs COMMAND with the functions of template.yaml, as sam build made them, at
 # hand in sam's containers, on DynamoDB Local, ElasticMQ and OpenSearch. Then
 # stops all it started and removes its data. Exits with COMMAND's status, or
-# with 69 and one line where this machine lacks what it needs.
+# with 69 and one line if this machine lacks what it needs.
 #
 #   api      serves them with sam local start-api, beside the pollers that take
 #            the place of the queue's and the stream's mappings, which sam does

@@ -69,7 +69,7 @@ stop_groups() {
 }
 
 # free_port sets port to a loopback port that nothing listens on: the next one
-# after CHATAPI_ENGINES_PORT, which is random where it is not set.
+# after CHATAPI_ENGINES_PORT, which is random if it is not set.
 port=${CHATAPI_ENGINES_PORT:-$((20000 + RANDOM % 10000))}
 free_port() {
   port=$((port + 1))

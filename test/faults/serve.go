@@ -141,7 +141,7 @@ func openStore(ctx context.Context, r row, data string) (chat.Store, func() erro
 // enginePorts returns the ports that the variables of the functions name,
 // without faults.
 func enginePorts(ctx context.Context) (chat.Ports, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return chat.Ports{}, err
 	}

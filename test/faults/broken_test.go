@@ -270,7 +270,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"a read is behind", history.Seen, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, unread: &every{n: 3}}
 		}},
-		{"a page has only its last row", history.Seen, func(b *chat.Ports) {
+		{"a page has only its last row", history.Kept, func(b *chat.Ports) {
 			b.Store = &brokenStore{Store: b.Store, page: &every{n: 3}}
 		}},
 		{"metadata is lost", history.Sent, func(b *chat.Ports) {

@@ -105,16 +105,16 @@ func openIndex(dir string, d *disk.Disk) (*search.Index, error) {
 }
 
 func (b *Backend) ports(d *disk.Disk, numbers *numbers, options Options) chat.Ports {
-	commit, changed := b.committer.commit, newSignal()
-	store := &Store{db: b.db, disk: d, commit: commit, numbers: numbers, changed: changed}
+	rows, commit, changed := b.committer.view, b.committer.commit, newSignal()
+	store := &Store{rows: rows, commit: commit, numbers: numbers, changed: changed}
 	return chat.Ports{
 		Store: store, Readers: store, Auditor: store, Scanner: store,
-		Idempotency:       newIdempotency(b.db, commit, numbers),
+		Idempotency:       newIdempotency(rows, commit, numbers),
 		Queue:             b.queue,
 		Receiver:          b.queue,
-		CreateDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceCreates},
-		Stream:            &Stream{db: b.db, commit: commit, log: options.Log, changed: changed},
-		ChangeDeadLetters: &deadLetters{db: b.db, commit: commit, source: sourceChanges},
+		CreateDeadLetters: &deadLetters{rows: rows, commit: commit, source: sourceCreates},
+		Stream:            &Stream{rows: rows, commit: commit, log: options.Log, changed: changed},
+		ChangeDeadLetters: &deadLetters{rows: rows, commit: commit, source: sourceChanges},
 		Index:             b.index,
 		Failed:            d.Failed(),
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"chatapi/pkg/embedded/disk"
 	"chatapi/pkg/embedded/groupcommit"
@@ -17,11 +19,18 @@ import (
 // and that error is returned.
 type commit func(ctx context.Context, write func(*bbolt.Tx) error) error
 
+// view runs a read in a transaction. It returns an error if what was read may not
+// be durable.
+type view func(read func(*bbolt.Tx) error) error
+
 // committer is the one writer of rows.db.
 type committer struct {
 	db    *bbolt.DB
 	disk  *disk.Disk
 	group *groupcommit.Committer[*rowWrite]
+
+	committing sync.Mutex
+	durable    atomic.Int64 // the ID of the newest transaction that is durable
 }
 
 // rowWrite is a write and its error.
@@ -42,6 +51,27 @@ func (c *committer) commit(ctx context.Context, write func(*bbolt.Tx) error) err
 		return err
 	}
 	return w.err
+}
+
+// view implements view. bbolt shows a transaction to readers once its meta page
+// is written, before the sync that makes it durable. So a read that sees it waits
+// for the sync, and is refused if the sync fails.
+func (c *committer) view(read func(*bbolt.Tx) error) error {
+	var id int
+	err := c.db.View(func(tx *bbolt.Tx) error {
+		id = tx.ID()
+		return read(tx)
+	})
+	if err == nil && int64(id) > c.durable.Load() {
+		c.awaitCommit()
+	}
+	return cmp.Or(checkDisk(c.disk), err)
+}
+
+// awaitCommit returns when no commit is running.
+func (c *committer) awaitCommit() {
+	c.committing.Lock()
+	defer c.committing.Unlock()
 }
 
 func (c *committer) close() { c.group.Close() }
@@ -81,9 +111,17 @@ func (c *committer) commitTx(group []*rowWrite) error {
 			return errWriteFailed
 		}
 	}
+	return c.sync(tx)
+}
+
+func (c *committer) sync(tx *bbolt.Tx) error {
+	c.committing.Lock()
+	defer c.committing.Unlock()
+	id := tx.ID()
 	if err := c.disk.CommitBolt(c.db, tx); err != nil {
 		return unavailable(fmt.Errorf("commit: %w", err))
 	}
+	c.durable.Store(int64(id))
 	return nil
 }
 

@@ -33,7 +33,7 @@ type deadLetter struct {
 // deadLetters implements chat.DeadLetters on bbolt for one source. Receive,
 // Delete and Release are for one caller at a time.
 type deadLetters struct {
-	db     *bbolt.DB
+	rows   view
 	commit commit
 	source deadLetterSource
 	last   uint64 // sequence number of the dead letter that was received last
@@ -63,7 +63,7 @@ func (d *deadLetters) Receive(ctx context.Context, limit int) (letters []chat.De
 	if err := alive(ctx); err != nil {
 		return nil, wrap(err, "receive dead letters")
 	}
-	err = d.db.View(func(tx *bbolt.Tx) error {
+	err = d.rows(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketDeadLetters).Cursor()
 		key, data := rows.Seek(sequenceKey(d.last + 1))
 		for ; key != nil && len(letters) < limit; key, data = rows.Next() {

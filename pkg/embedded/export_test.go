@@ -82,7 +82,7 @@ func (b *Backend) DeadLetters(ctx context.Context) (letters []chat.DeadLetter, e
 // OpenDeadLetters returns the dead letters of changes as a new process sees
 // them.
 func (b *Backend) OpenDeadLetters() chat.DeadLetters {
-	return &deadLetters{db: b.db, commit: b.committer.commit, source: sourceChanges}
+	return &deadLetters{rows: b.committer.view, commit: b.committer.commit, source: sourceChanges}
 }
 
 // WithHooks returns options with hooks that make the disk fail.

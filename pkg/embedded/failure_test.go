@@ -118,13 +118,23 @@ func tryCreate(t *testing.T, b *embedded.Backend) error {
 	return b.Store.CreateApp(t.Context(), app)
 }
 
-// wantRefused checks whether a backend refuses every write, and whether its pings
-// and its failure say so.
+func readChat(t *testing.T, b *embedded.Backend, id chat.ChatID) error {
+	_, err := b.Store.Chat(t.Context(), id)
+	if errors.Is(err, chat.ErrNotStoredYet) {
+		return nil
+	}
+	return err
+}
+
+// wantRefused checks whether a backend refuses every write, and every read, which
+// may show what a power loss takes away, and whether its pings and its failure
+// say so.
 func wantRefused(t *testing.T, b *embedded.Backend, id chat.ChatID, refused bool) {
 	t.Helper()
 	for name, err := range map[string]error{
 		"send":            trySend(t, b, id),
 		"create app":      tryCreate(t, b),
+		"read a chat":     readChat(t, b, id),
 		"ping the store":  b.Store.Ping(t.Context()),
 		"ping the queue":  b.Queue.Ping(t.Context()),
 		"ping the index":  b.Index.Ping(t.Context()),

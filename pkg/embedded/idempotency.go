@@ -14,7 +14,7 @@ import (
 // Idempotency implements chat.Idempotency. A claim is only in memory until its
 // number is recorded: a restart forgets it together with its create.
 type Idempotency struct {
-	db      *bbolt.DB
+	rows    view
 	commit  commit
 	numbers *numbers
 
@@ -25,9 +25,9 @@ type Idempotency struct {
 
 var _ chat.Idempotency = (*Idempotency)(nil)
 
-func newIdempotency(db *bbolt.DB, commit commit, numbers *numbers) *Idempotency {
+func newIdempotency(rows view, commit commit, numbers *numbers) *Idempotency {
 	return &Idempotency{
-		db: db, commit: commit, numbers: numbers,
+		rows: rows, commit: commit, numbers: numbers,
 		claims: map[chat.IdempotencyKey]chat.Claim{}, sweepAt: firstSweep,
 	}
 }
@@ -71,7 +71,7 @@ func (i *Idempotency) claim(ctx context.Context, claim chat.Claim) (chat.Claim, 
 	}
 	var row keyRow
 	var exists bool
-	err := i.db.View(func(tx *bbolt.Tx) (err error) {
+	err := i.rows(func(tx *bbolt.Tx) (err error) {
 		row, exists, err = keyRowIn(tx, claim)
 		return err
 	})

@@ -64,7 +64,7 @@ func OpenRebuild(dir string) (*Rebuild, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open rows in %s: %w", dir, err)
 	}
-	b := &Rebuild{Scanner: &Store{db: db, disk: d}, dir: dir, db: db, disk: d}
+	b := &Rebuild{Scanner: &Store{rows: db.View}, dir: dir, db: db, disk: d}
 	if err := b.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open rebuild in %s: %w", dir, err), db.Close())
 	}

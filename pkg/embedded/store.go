@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"chatapi/pkg/chat"
-	"chatapi/pkg/embedded/disk"
 
 	"go.etcd.io/bbolt"
 )
@@ -12,8 +11,7 @@ import (
 // Store implements chat.Store, chat.Readers, chat.Auditor and chat.Scanner on
 // bbolt.
 type Store struct {
-	db      *bbolt.DB
-	disk    *disk.Disk
+	rows    view
 	commit  commit
 	numbers *numbers
 	changed *signal // sent when a message's row has changed
@@ -93,7 +91,7 @@ func (s *Store) notStored(parent chat.Parent, number int64, notFound error) erro
 // Ping implements chat.Store: it returns an error if rows.db cannot be read, or
 // the disk failed.
 func (s *Store) Ping(ctx context.Context) error {
-	err := s.view(ctx, func(*bbolt.Tx) error { return checkDisk(s.disk) })
+	err := s.view(ctx, func(*bbolt.Tx) error { return nil })
 	return wrap(err, "ping store")
 }
 
@@ -101,5 +99,5 @@ func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {
 	if err := alive(ctx); err != nil {
 		return err
 	}
-	return s.db.View(read)
+	return s.rows(read)
 }

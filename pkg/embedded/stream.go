@@ -18,7 +18,7 @@ const waitForWork = time.Second
 // Stream implements chat.Stream on bbolt. A checkpoint deletes the changes before
 // it.
 type Stream struct {
-	db      *bbolt.DB
+	rows    view
 	commit  commit
 	log     *slog.Logger
 	changed *signal
@@ -100,7 +100,7 @@ type damagedChange struct {
 // readWhole returns the changes before the first one that cannot be decoded, and
 // that one.
 func (s *Stream) readWhole(limit int) (changes []chat.Change, damaged *damagedChange, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.rows(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(bucketChanges).Cursor()
 		size := 0
 		for key, data := rows.First(); key != nil && len(changes) < limit && size < readBytes; key, data = rows.Next() {

@@ -71,7 +71,7 @@ func Serve(ctx context.Context, log *slog.Logger, listener net.Listener, p chat.
 func awaitFailure(ctx context.Context, log *slog.Logger, failed <-chan error) error {
 	select {
 	case err := <-failed:
-		log.ErrorContext(ctx, "backend failed; the server refuses writes and ends",
+		log.ErrorContext(ctx, "backend failed; the server refuses reads and writes and ends",
 			"after", failedTimeout, "error", err)
 		_ = smithytime.SleepWithContext(ctx, failedTimeout)
 		return fmt.Errorf("serve: %w", err)

@@ -120,7 +120,7 @@ func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedM
 		case state == follow.More:
 			poll = firstPoll
 			continue
-		case state == follow.Caught && !goOn:
+		case state == follow.CaughtUp && !goOn:
 			return nil
 		case state == follow.Waiting || len(rows) > 0:
 			poll = firstPoll

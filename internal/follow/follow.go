@@ -1,5 +1,5 @@
-// Package follow reads a list that grows, such as the messages of a chat, in
-// the order of its numbers: none twice, none before a lower one, and none missed
+// Package follow reads a growing list, such as the messages of a chat, in the
+// order of its numbers: each item once, none before a lower one, and none missed
 // because it was stored a moment after a higher one.
 package follow
 
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Row is an item of a list, its number, and when it was created; for the
-// tombstone of an item that may be later, but not earlier. If Void is set there
-// is no item, and never will be.
+// Row is an item of a list with its number and the time of its creation. For a
+// tombstone the time may be later, but not earlier. If Void is set, there is no
+// item and never will be.
 type Row[T any] struct {
 	Number int64
 	At     time.Time
@@ -19,14 +19,15 @@ type Row[T any] struct {
 	Void   bool
 }
 
-// Page is some rows of a list, by ascending number.
+// Page holds some rows of a list, in ascending order of their numbers.
 type Page[T any] struct {
 	Rows []Row[T]
-	More bool      // whether rows follow
-	At   time.Time // the server's time, zero if it is not known
+	More bool      // more rows follow
+	At   time.Time // the server's time; zero if it is not known
 }
 
-// List returns the rows with numbers above after, beginning with the lowest.
+// List returns a page of the rows with numbers above after, beginning with the
+// lowest.
 type List[T any] func(ctx context.Context, after int64) (Page[T], error)
 
 // Reader reads a list. Rows are stored a moment after their numbers are
@@ -37,13 +38,13 @@ type List[T any] func(ctx context.Context, after int64) (Page[T], error)
 type Reader[T any] struct {
 	list  List[T]
 	after int64         // the highest number read or no longer waited for
-	wait  time.Duration // for a missing number
+	wait  time.Duration // limit of waiting for a missing number
 	now   func() time.Time
 	gap   time.Time // when the number above after was first missing; zero if it is not
 }
 
-// New returns a reader of the rows above a number. It waits for this long for a
-// missing number.
+// New returns a reader of the rows with numbers above after. It waits for a
+// missing number for at most wait.
 func New[T any](list List[T], after int64, wait time.Duration) *Reader[T] {
 	return &Reader[T]{list: list, after: after, wait: wait, now: time.Now}
 }
@@ -52,12 +53,12 @@ func New[T any](list List[T], after int64, wait time.Duration) *Reader[T] {
 type State int
 
 const (
-	// Caught says that there were no more rows.
-	Caught State = iota
-	// More says that there are more rows.
+	// CaughtUp means that the list has no further rows.
+	CaughtUp State = iota
+	// More means that further rows can be read at once.
 	More
-	// Waiting says that there are rows above a missing number that the reader
-	// waits for.
+	// Waiting means that there are further rows above a missing number that the
+	// reader waits for.
 	Waiting
 )
 
@@ -66,7 +67,7 @@ const (
 func (r *Reader[T]) Next(ctx context.Context) ([]Row[T], State, error) {
 	page, err := r.list(ctx, r.after)
 	if err != nil {
-		return nil, Caught, err
+		return nil, CaughtUp, err
 	}
 	for i, row := range page.Rows {
 		if row.Number != r.after+1 && !r.givenUp(row.At, page.At) {
@@ -77,7 +78,7 @@ func (r *Reader[T]) Next(ctx context.Context) ([]Row[T], State, error) {
 	if page.More {
 		return withItems(page.Rows), More, nil
 	}
-	return withItems(page.Rows), Caught, nil
+	return withItems(page.Rows), CaughtUp, nil
 }
 
 // withItems returns the rows that are not void.

@@ -145,7 +145,7 @@ func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], l
 			waited = 0
 		}
 		switch state {
-		case follow.Caught:
+		case follow.CaughtUp:
 			return nil
 		case follow.Waiting:
 			if waited == quiet {

@@ -160,7 +160,10 @@ func TestExportImportExport(t *testing.T) {
 		{"the first time", nil, said{Stdout: "imported 3 messages, created 2 chats; 1 message left out as deleted\n"}},
 		{"again", nil, said{Stdout: "imported 0 messages, created 0 chats; 3 messages imported before; 1 message left out as deleted\n"}},
 		{"again as JSON", []string{"--json"}, said{Stdout: `{"before":3,"chats":0,"deleted":1,"messages":0}` + "\n"}},
-		{"to a chat", []string{"--chat", "1"}, said{Status: 1, Stderr: "chatapi: " + file + ".import is the state of an import that was begun, but it had another --chat; move it away to begin a new import\n"}},
+		{"to a chat", []string{"--chat", "1"}, said{
+			Status: 1, Stderr: "chatapi: invalid state file " + file + ".import: it is of an import with another --chat; " +
+				"want the state of this import, or move it away to begin a new one\n",
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, copied.run("", append([]string{"import", file}, tt.args...)...)); diff != "" {
@@ -191,7 +194,8 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{"a file that is not there", []string{file + "x"}, "chatapi: open " + file + "x: no such file or directory\n"},
 		{"a message that cannot be", []string{file, "--chat", "1"}, "chatapi: " + file + ": line 2: body must have 1 to 16384 bytes of UTF-8 and not be blank\n"},
 		{"a chat that is not there", []string{file, "--chat", "7"}, "chatapi: the app has no chat with this number\n"},
-		{"no chat", []string{file}, "chatapi: " + file + ": line 1: the message has no chat_number; --chat N imports all messages to one chat\n"},
+		{"no chat", []string{file}, "chatapi: " + file + ": line 1: invalid message without a chat_number: " +
+			"want one, or --chat N to import all messages into one chat\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			want := said{Status: 1, Stderr: tt.says}

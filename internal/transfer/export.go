@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	// lookAtOnce is how many chats are asked for their newest message at a
-	// time.
-	lookAtOnce = 8
-	// lookAgain is how long an export waits before it asks again for a number
-	// that is missing.
-	lookAgain = 200 * time.Millisecond
-	// quiet is how long an export waits for a number without saying so.
-	quiet = 2 * time.Second
+	// extentConcurrency is how many requests for the newest message of a chat
+	// run concurrently.
+	extentConcurrency = 8
+	// pollInterval is the time between two requests for a missing number.
+	pollInterval = 200 * time.Millisecond
+	// noteAfter is how long an export waits for a number before it says so. It is
+	// a multiple of pollInterval.
+	noteAfter = 2 * time.Second
 )
 
-// Source is the app that is exported, as lines. A newest number is 0 where
+// Source is the exported app, as lines. NewestChat and NewestMessage return 0 if
 // there is none.
 type Source interface {
 	App(ctx context.Context) (Line, error)
@@ -36,21 +36,21 @@ type Source interface {
 	NewestMessage(ctx context.Context, chat int64) (int64, error)
 }
 
-// Export writes an app, or some of its chats, as lines. It writes the chats
-// and messages that were there when it began, by number, and is not disturbed
-// by those that arrive meanwhile. In memory it has a page of messages and two
-// numbers for each chat.
+// Export writes an app, or some of its chats, as lines. It writes the chats and
+// messages that existed when it began, in the order of their numbers, and leaves
+// out those that are created meanwhile. It keeps a page of messages and two
+// numbers for each chat in memory.
 type Export struct {
 	Source Source
-	Only   []int64       // chats, none for all
-	Wait   time.Duration // for a number that is missing below another: its row may be on its way
-	Note   func(string)  // is told what the export waits for
+	Only   []int64       // numbers of the chats to export; empty for all
+	Wait   time.Duration // limit of waiting for a missing number, whose row may not be stored yet
+	Note   func(string)  // called with what the export waits for
 }
 
-// extent is a chat and the number of its newest message.
+// extent is a chat and the number of its newest message when the export began.
 type extent struct{ chat, newest int64 }
 
-// Run exports to w.
+// Run writes the export to w.
 func (e Export) Run(ctx context.Context, w io.Writer) error {
 	extents, err := e.extents(ctx)
 	if err != nil {
@@ -72,7 +72,7 @@ func (e Export) Run(ctx context.Context, w io.Writer) error {
 	return buffered.Flush()
 }
 
-// extents returns the chats that are exported, with the extent of each.
+// extents returns the extents of the exported chats, in ascending order.
 func (e Export) extents(ctx context.Context) ([]extent, error) {
 	newest, err := e.Source.NewestChat(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (e Export) extents(ctx context.Context) ([]extent, error) {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(lookAtOnce)
+	group.SetLimit(extentConcurrency)
 	for i := range found {
 		group.Go(func() (err error) {
 			found[i].newest, err = e.Source.NewestMessage(ctx, found[i].chat)
@@ -104,7 +104,7 @@ func (e Export) extents(ctx context.Context) ([]extent, error) {
 	return found, group.Wait()
 }
 
-// chats writes each chat and then its messages.
+// chats writes each chat followed by its messages.
 func (e Export) chats(ctx context.Context, lines *json.Encoder, extents []extent) error {
 	if len(extents) == 0 {
 		return nil
@@ -120,15 +120,18 @@ func (e Export) chats(ctx context.Context, lines *json.Encoder, extents []extent
 		messages := func(ctx context.Context, after int64) (follow.Page[Line], error) {
 			return e.Source.Messages(ctx, row.Number, after)
 		}
-		return e.upTo(ctx, fmt.Sprintf("messages of chat %d", row.Number), messages, extents[at].newest, func(row follow.Row[Line]) error {
+		name := fmt.Sprintf("messages of chat %d", row.Number)
+		return e.upTo(ctx, name, messages, extents[at].newest, func(row follow.Row[Line]) error {
 			return lines.Encode(row.Item)
 		})
 	})
 }
 
-// upTo calls do with the rows of a list up to a number, in order. The list is
-// of what the name says.
-func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], last int64, do func(follow.Row[Line]) error) error {
+// upTo calls do with the rows of a list with numbers up to last, in order. The
+// name says what the list contains.
+func (e Export) upTo(
+	ctx context.Context, name string, list follow.List[Line], last int64, do func(follow.Row[Line]) error,
+) error {
 	reader := follow.New(list, 0, e.Wait)
 	for waited := time.Duration(0); reader.After() < last; {
 		rows, state, err := reader.Next(ctx)
@@ -148,13 +151,13 @@ func (e Export) upTo(ctx context.Context, name string, list follow.List[Line], l
 		case follow.CaughtUp:
 			return nil
 		case follow.Waiting:
-			if waited == quiet {
-				e.Note(fmt.Sprintf("number %d is missing among the %s; waiting for it up to %v", reader.After()+1, name, e.Wait))
+			if waited == noteAfter {
+				e.Note(fmt.Sprintf("number %d is missing among the %s; waiting up to %v for it", reader.After()+1, name, e.Wait))
 			}
-			if err := smithytime.SleepWithContext(ctx, lookAgain); err != nil {
+			if err := smithytime.SleepWithContext(ctx, pollInterval); err != nil {
 				return err
 			}
-			waited += lookAgain
+			waited += pollInterval
 		case follow.More:
 		}
 	}

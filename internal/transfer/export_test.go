@@ -15,12 +15,12 @@ import (
 	"chatapi/internal/transfer"
 )
 
-// source is an app in memory whose chats get a message more with each look at
-// them, once the export has begun to read messages.
+// source is an app in memory. If it grows, each request for messages adds a
+// message to every chat, and another chat.
 type source struct {
 	chats map[int64][]int64       // numbers of messages by chat
-	age   time.Duration           // of all of them, at now
-	late  map[int64]time.Duration // after now, when they are stored
+	age   time.Duration           // of all messages, at now
+	late  map[int64]time.Duration // delay after now until a number is stored
 	now   time.Time
 	grows bool
 }
@@ -67,7 +67,7 @@ func (s *source) NewestMessage(_ context.Context, chat int64) (int64, error) {
 	return all[len(all)-1], nil
 }
 
-// page gives two rows at a time, without those that are late.
+// page returns up to two rows, without those that are not stored yet.
 func (s *source) page(numbers []int64, after int64, line func(int64) transfer.Line) (page follow.Page[transfer.Line]) {
 	page.At = time.Now()
 	for _, n := range numbers {
@@ -93,20 +93,30 @@ func TestExport(t *testing.T) {
 		notes  string
 	}{
 		{"an empty app", source{}, nil, time.Minute, "", ""},
-		{"chats and messages", source{chats: map[int64][]int64{1: {1, 2, 3, 4, 5}, 2: {1}, 3: nil}, age: time.Hour}, nil, time.Minute, "1 1.1 1.2 1.3 1.4 1.5 2 2.1 3", ""},
-		{"some chats", source{chats: map[int64][]int64{1: {1}, 2: {1}, 3: {1}}, age: time.Hour}, []int64{3, 1}, time.Minute, "1 1.1 3 3.1", ""},
-		{"what arrives meanwhile is left out", source{chats: map[int64][]int64{1: {1, 2, 3}, 2: {1}}, age: time.Hour, grows: true}, nil, time.Minute, "1 1.1 1.2 1.3 2 2.1", ""},
-		{"old numbers that are not used", source{chats: map[int64][]int64{2: {3, 9}, 7: {1}}, age: time.Hour}, nil, time.Minute, "2 2.3 2.9 7 7.1", ""},
-		{"a message that is stored late", source{chats: map[int64][]int64{1: {1, 2, 3}}, late: map[int64]time.Duration{2: 500 * time.Millisecond}}, nil, time.Minute, "1 1.1 1.2 1.3", ""},
-		{"a new number that is not used", source{chats: map[int64][]int64{1: {1, 3}}}, nil, 2500 * time.Millisecond, "1 1.1 1.3",
-			"number 2 is missing among the messages of chat 1; waiting for it up to 2.5s"},
+		{"chats and messages", source{chats: map[int64][]int64{1: {1, 2, 3, 4, 5}, 2: {1}, 3: nil}, age: time.Hour},
+			nil, time.Minute, "1 1.1 1.2 1.3 1.4 1.5 2 2.1 3", ""},
+		{"some chats", source{chats: map[int64][]int64{1: {1}, 2: {1}, 3: {1}}, age: time.Hour},
+			[]int64{3, 1}, time.Minute, "1 1.1 3 3.1", ""},
+		{"new chats and messages are left out", source{
+			chats: map[int64][]int64{1: {1, 2, 3}, 2: {1}}, age: time.Hour, grows: true,
+		}, nil, time.Minute, "1 1.1 1.2 1.3 2 2.1", ""},
+		{"old unused numbers", source{chats: map[int64][]int64{2: {3, 9}, 7: {1}}, age: time.Hour},
+			nil, time.Minute, "2 2.3 2.9 7 7.1", ""},
+		{"a message that is stored late", source{
+			chats: map[int64][]int64{1: {1, 2, 3}}, late: map[int64]time.Duration{2: 500 * time.Millisecond},
+		}, nil, time.Minute, "1 1.1 1.2 1.3", ""},
+		{"a new unused number", source{chats: map[int64][]int64{1: {1, 3}}},
+			nil, 2500 * time.Millisecond, "1 1.1 1.3",
+			"number 2 is missing among the messages of chat 1; waiting up to 2.5s for it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tt.source.now = time.Now()
 				var out bytes.Buffer
 				var notes []string
-				export := transfer.Export{Source: &tt.source, Only: tt.only, Wait: tt.wait, Note: func(n string) { notes = append(notes, n) }}
+				export := transfer.Export{
+					Source: &tt.source, Only: tt.only, Wait: tt.wait, Note: func(n string) { notes = append(notes, n) },
+				}
 				if err := export.Run(t.Context(), &out); err != nil {
 					t.Fatal(err)
 				}
@@ -121,7 +131,7 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// outline is an export in short: the app, chats, and messages as chat.message.
+// outline returns the app's name, the chats, and the messages as CHAT.MESSAGE.
 func outline(t *testing.T, text string) string {
 	t.Helper()
 	var all []string

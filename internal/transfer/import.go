@@ -17,51 +17,52 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// readAhead is how many bytes of lines are read beyond the first that is not
-// imported: so much of a file is open to being imported side by side.
+// readAhead is how many bytes of lines are read ahead of the oldest line that is
+// not imported yet. Chats within this part of the file are imported concurrently.
 const readAhead = 32 << 20
 
-// Target is the app that is imported to. A create with the key of an earlier
-// one returns the number of that one.
+// Target is the app that an import creates chats and messages in. The key is an
+// Idempotency-Key: a create with the key of an earlier one returns its number.
 type Target interface {
 	CreateChat(ctx context.Context, key, title string, metadata chat.Metadata) (number int64, err error)
-	CreateMessage(ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata) (number int64, err error)
+	CreateMessage(
+		ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata,
+	) (number int64, err error)
 }
 
-// Import imports a file of lines to an app. The messages of each chat are
-// created one after the other, so that they keep their order; chats go side by
-// side. What it has done it keeps in a state file beside the imported one: an
-// import that was stopped, in whatever way, goes on where it was when it is
-// run again, and one that was done does nothing.
+// Import imports a file of lines into an app. It creates the messages of each
+// chat in order, and different chats concurrently. It records its progress in a
+// state file next to the imported file: an import that was stopped, in whatever
+// way, continues when it is run again, and a complete one does nothing.
 type Import struct {
 	File        string
-	App         string // its token
+	App         string // the app's token
 	Target      Target
-	Chat        int64 // that all messages go to; 0 for a new chat for each of the file
-	Concurrency int   // creates of messages at a time
-	Late        bool  // go on after KeyLifetime, though what was under way may be imported twice
+	Chat        int64 // chat for all messages; 0 for a new chat for each chat of the file
+	Concurrency int   // creates of messages that run concurrently
+	Late        bool  // continue after KeyLifetime, though messages in flight then may be created twice
 
-	Begin    func(messages int64) // is told first how many messages the file has
-	Progress func(messages int64) // is told of each message that is or was imported; called from many goroutines
+	Begin    func(messages int64) // called once, with the number of messages in the file
+	Progress func(messages int64) // called for each message imported now or before, concurrently
 }
 
-// Summary is what an import did.
+// Summary counts what an import did.
 type Summary struct {
 	Messages int64 // imported by this run
-	Before   int64 // imported by runs before
+	Before   int64 // imported by earlier runs
 	Chats    int64 // created by this run
-	Deleted  int64 // messages of the file that are deleted, which are left out
+	Deleted  int64 // tombstones in the file, which are left out
 }
 
-// contents is what a file is found to hold before it is imported.
+// contents describes a file before it is imported.
 type contents struct {
-	sum      string
+	sum      string // SHA-256, in hex
 	messages int64
 	deleted  int64
 }
 
-// Run imports. It reads the whole file first, and imports nothing of one with
-// a line that could not be imported. The error of a create names its line.
+// Run runs the import. It reads the whole file first, and imports nothing if a
+// line is invalid. Errors of lines and of creates have the number of the line.
 func (im Import) Run(ctx context.Context) (Summary, error) {
 	file, err := os.Open(im.File)
 	if err != nil {
@@ -78,7 +79,7 @@ func (im Import) Run(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := im.timely(s); err != nil {
+	if err := im.checkAge(s); err != nil {
 		return Summary{}, errors.Join(err, s.close())
 	}
 	r := &run{Import: im, state: s, pending: map[int64][]message{},
@@ -96,7 +97,7 @@ func (im Import) Run(ctx context.Context) (Summary, error) {
 	return r.Summary, errors.Join(err, s.close())
 }
 
-// inspect reads the file to its end.
+// inspect reads and checks all lines of the file.
 func (im Import) inspect(file io.Reader) (found contents, err error) {
 	hash := sha256.New()
 	lines := newScanner(io.TeeReader(file, hash))
@@ -112,29 +113,32 @@ func (im Import) inspect(file io.Reader) (found contents, err error) {
 		case l.deleted():
 			found.deleted++
 		case l.Chat < 1 && im.Chat == 0:
-			return found, lines.refuse(errors.New("the message has no chat_number; --chat N imports all messages to one chat"))
+			return found, lines.lineError(errors.New(
+				"invalid message without a chat_number: want one, or --chat N to import all messages into one chat"))
 		default:
 			found.messages++
 		}
 	}
 }
 
-// timely returns an error where the keys of what was under way in an earlier
-// run may be forgotten.
-func (im Import) timely(s *state) error {
+// checkAge returns an error if the server may no longer know the Idempotency-Keys
+// of the creates that were in flight when an earlier run stopped.
+func (im Import) checkAge(s *state) error {
 	if im.Late || !s.begun() || s.done != nil || time.Since(s.touched) < KeyLifetime {
 		return nil
 	}
-	return fmt.Errorf("the import stopped on %s; the server no longer knows what was under way then, so up to %d messages may come to be there twice: --late accepts that",
-		s.touched.UTC().Format(time.DateTime), im.Concurrency)
+	return fmt.Errorf("cannot continue the import that stopped at %s: "+
+		"the server forgets Idempotency-Keys after 24 hours, "+
+		"so messages that were in flight could be created twice (at most %d); --late accepts that",
+		s.touched.UTC().Format(time.RFC3339), im.Concurrency)
 }
 
-// message is a message of the file on its way.
+// message is a message of the file that is not imported yet.
 type message struct {
 	Line
-	ordinal int64 // among the messages of the file, from 1
-	line    int64
-	size    int64 // bytes of the line
+	ordinal int64 // place among the messages of the file; the first is 1
+	line    int64 // number of its line
+	size    int64 // bytes of its line
 }
 
 // run is one run of an import.
@@ -143,14 +147,14 @@ type run struct {
 	Summary
 	state  *state
 	group  *errgroup.Group
-	window *semaphore.Weighted // bytes of lines that are read and not imported
-	slots  *semaphore.Weighted // creates at a time
+	window *semaphore.Weighted // bytes of lines that are read and not imported yet
+	slots  *semaphore.Weighted // creates that run concurrently
 
 	mu      sync.Mutex
-	pending map[int64][]message // by chat; a chat that is here is being drained
+	pending map[int64][]message // by chat; a goroutine drains each chat in the map
 }
 
-// all imports what is not imported yet.
+// all imports the chats and messages that are not imported yet.
 func (r *run) all(ctx context.Context, file io.Reader) error {
 	r.group, ctx = errgroup.WithContext(ctx)
 	readErr := r.read(ctx, newScanner(file))
@@ -160,7 +164,7 @@ func (r *run) all(ctx context.Context, file io.Reader) error {
 	return readErr
 }
 
-// read reads the lines and hands on the messages that are not imported.
+// read reads the lines, creates chats and queues messages.
 func (r *run) read(ctx context.Context, lines *scanner) error {
 	for ordinal := int64(0); ; {
 		l, size, err := lines.next()
@@ -178,13 +182,13 @@ func (r *run) read(ctx context.Context, lines *scanner) error {
 			err = r.message(ctx, message{Line: l, ordinal: ordinal, line: lines.at, size: int64(size)})
 		}
 		if err != nil {
-			return lines.refuse(err)
+			return lines.lineError(err)
 		}
 	}
 }
 
-// chat returns the number in the app of a chat of the file, which it creates
-// where that is not done.
+// chat returns the number in the app of the chat of a line, and creates the chat
+// if it is not imported yet.
 func (r *run) chat(ctx context.Context, l Line) (int64, error) {
 	if r.Chat != 0 {
 		return r.Chat, nil
@@ -193,7 +197,7 @@ func (r *run) chat(ctx context.Context, l Line) (int64, error) {
 		return number, nil
 	}
 	title, metadata := l.Title, l.Metadata
-	if l.Type != TypeChat { // a message before its chat, or of one that the file does not have
+	if l.Type != TypeChat { // a message before its chat, or of a chat that is not in the file
 		title, metadata = "", nil
 	}
 	number, err := r.Target.CreateChat(ctx, r.state.key("chat", l.Chat), title, metadata)
@@ -205,7 +209,7 @@ func (r *run) chat(ctx context.Context, l Line) (int64, error) {
 	return number, r.state.add(entry{Source: l.Chat, Chat: number})
 }
 
-// message puts a message at the end of its chat's queue.
+// message appends a message to the queue of its chat, unless it is imported.
 func (r *run) message(ctx context.Context, m message) error {
 	if r.state.imported(m.ordinal) {
 		r.Before++
@@ -229,11 +233,10 @@ func (r *run) message(ctx context.Context, m message) error {
 	return nil
 }
 
-// drain creates the messages of a chat, one after the other, until none is
-// left.
+// drain creates the queued messages of a chat in order.
 func (r *run) drain(ctx context.Context, number int64) error {
 	for {
-		m, ok := r.first(number)
+		m, ok := r.dequeue(number)
 		if !ok {
 			return nil
 		}
@@ -244,7 +247,9 @@ func (r *run) drain(ctx context.Context, number int64) error {
 	}
 }
 
-func (r *run) first(number int64) (message, bool) {
+// dequeue returns the next message of a chat's queue. It removes the queue and
+// returns false if it is empty.
+func (r *run) dequeue(number int64) (message, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	queue := r.pending[number]
@@ -256,12 +261,14 @@ func (r *run) first(number int64) (message, bool) {
 	return queue[0], true
 }
 
+// create creates a message and records it in the state.
 func (r *run) create(ctx context.Context, number int64, m message) error {
 	if err := r.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer r.slots.Release(1)
-	if _, err := r.Target.CreateMessage(ctx, r.state.key("message", m.ordinal), number, m.Body, m.Sender, m.Metadata); err != nil {
+	key := r.state.key("message", m.ordinal)
+	if _, err := r.Target.CreateMessage(ctx, key, number, m.Body, m.Sender, m.Metadata); err != nil {
 		return err
 	}
 	if err := r.state.add(entry{Message: m.ordinal}); err != nil {

@@ -19,23 +19,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// app is a target in memory that fails after some creates, and knows keys.
+// app is a target in memory that knows keys and fails after some creates.
 type app struct {
 	mu       sync.Mutex
 	keys     map[string]int64
 	titles   []string
 	messages map[int64][]string
-	left     int  // creates until it fails
-	lost     bool // whether the create that fails is done, and only its answer is lost
+	left     int  // creates until one fails
+	lost     bool // the failing create is done, and only its response is lost
 }
 
-var errDown = errors.New("no answer")
+var errDown = errors.New("no response")
 
 func newApp() *app {
 	return &app{keys: map[string]int64{}, messages: map[int64][]string{}, left: 1 << 30}
 }
 
-// create answers a create with the number that do makes, or made for the key.
+// create returns the number that do returned for the key, and calls do if it is a
+// new one.
 func (a *app) create(key string, do func() int64) (int64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,14 +60,16 @@ func (a *app) CreateChat(_ context.Context, key, title string, metadata chat.Met
 	})
 }
 
-func (a *app) CreateMessage(_ context.Context, key string, chat int64, body, sender string, metadata chat.Metadata) (int64, error) {
+func (a *app) CreateMessage(
+	_ context.Context, key string, chat int64, body, sender string, metadata chat.Metadata,
+) (int64, error) {
 	return a.create(key, func() int64 {
 		a.messages[chat] = append(a.messages[chat], sender+":"+body)
 		return int64(len(a.messages[chat]))
 	})
 }
 
-// write writes a file and returns its name.
+// write writes a file of lines and returns its name.
 func write(t *testing.T, lines ...string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "in.jsonl")
@@ -76,7 +79,7 @@ func write(t *testing.T, lines ...string) string {
 	return name
 }
 
-// importer returns an import of a file that notes nothing.
+// importer returns an import of a file that ignores its progress.
 func importer(file string, to *app) transfer.Import {
 	return transfer.Import{
 		File: file, App: "token", Target: to, Concurrency: 3,
@@ -84,7 +87,8 @@ func importer(file string, to *app) transfer.Import {
 	}
 }
 
-// lines are those of three chats, of which the last two are mixed.
+// lines returns the lines of three chats, the last two interleaved, and the
+// messages that an import of them creates.
 func lines() (all []string, want map[int64][]string) {
 	all = []string{`{"type":"app","name":"A"}`, `{"type":"chat","chat_number":5,"title":"five"}`}
 	want = map[int64][]string{}
@@ -126,7 +130,7 @@ func TestImport(t *testing.T) {
 	if seen != 21 || whole != 21 {
 		t.Errorf("progress of %d in %d, want 21", seen, whole)
 	}
-	// Once more: all is done.
+	// A complete import does nothing.
 	got, err = im.Run(t.Context())
 	if diff := cmp.Diff(transfer.Summary{Before: 21, Deleted: 1}, got); diff != "" || err != nil {
 		t.Error(diff, err)
@@ -136,14 +140,15 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestImportGoesOn stops an import at each of its creates, before and after
-// the create is done, with the state's last words lost and not.
-func TestImportGoesOn(t *testing.T) {
+// TestImportContinues stops an import at each of its creates, before and after the
+// create is done, with and without the last lines of the state.
+func TestImportContinues(t *testing.T) {
 	all, want := lines()
 	for _, lost := range []bool{false, true} {
 		for _, forgets := range []int{0, 1, 5} {
 			for stop := 1; stop <= 24; stop++ {
-				t.Run(fmt.Sprintf("at create %d, answer lost %v, last %d rows forgotten", stop, lost, forgets), func(t *testing.T) {
+				name := fmt.Sprintf("at create %d, response lost %v, last %d lines lost", stop, lost, forgets)
+				t.Run(name, func(t *testing.T) {
 					to := newApp()
 					im := importer(write(t, all...), to)
 					to.left, to.lost = stop, lost
@@ -163,8 +168,8 @@ func TestImportGoesOn(t *testing.T) {
 	}
 }
 
-// sameChats compares the messages of chats, whose numbers may have been given
-// out in another order.
+// sameChats compares the messages of chats, whose numbers may have been allocated
+// in another order.
 func sameChats(t *testing.T, want, got map[int64][]string) {
 	t.Helper()
 	chats := func(of map[int64][]string) (all []string) {
@@ -179,22 +184,22 @@ func sameChats(t *testing.T, want, got map[int64][]string) {
 	}
 }
 
-// forget takes the last rows of a state away, but not its first, and leaves
-// half of the last of them, as a machine may that loses power.
-func forget(t *testing.T, state string, rows int) {
+// forget removes the last lines of a state file, except for its first line, and
+// leaves half of a line, as a power failure may.
+func forget(t *testing.T, state string, lines int) {
 	t.Helper()
-	text, err := os.ReadFile(state)
+	data, err := os.ReadFile(state)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := strings.SplitAfter(string(text), "\n")
+	all := strings.SplitAfter(string(data), "\n")
 	all = all[:len(all)-1]
-	rows = min(rows, len(all)-1)
-	if rows == 0 {
+	lines = min(lines, len(all)-1)
+	if lines == 0 {
 		return
 	}
-	kept := all[:len(all)-rows]
-	torn := all[len(all)-rows]
+	kept := all[:len(all)-lines]
+	torn := all[len(all)-lines]
 	if err := os.WriteFile(state, []byte(strings.Join(kept, "")+torn[:len(torn)/2]), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +207,9 @@ func forget(t *testing.T, state string, rows int) {
 
 func TestImportToOneChat(t *testing.T) {
 	to := newApp()
-	im := importer(write(t, `{"body":"a","sender":"x"}`, `{"type":"chat","chat_number":3}`, `{"chat_number":3,"body":"b"}`, `{"body":"c"}`), to)
+	file := write(t, `{"body":"a","sender":"x"}`,
+		`{"type":"chat","chat_number":3}`, `{"chat_number":3,"body":"b"}`, `{"body":"c"}`)
+	im := importer(file, to)
 	im.Chat = 7
 	got, err := im.Run(t.Context())
 	if diff := cmp.Diff(transfer.Summary{Messages: 3}, got); diff != "" || err != nil {
@@ -220,17 +227,20 @@ func TestImportRefuses(t *testing.T) {
 		line string
 		says string
 	}{
-		{"what is no JSON", `{"body":`, "line 3: not a line of this format: unexpected EOF"},
-		{"what is no object", `"a"`, "line 3: not a line of this format"},
-		{"what is not UTF-8", "{\"chat_number\":1,\"body\":\"\xff\"}", "line 3: not UTF-8"},
-		{"an unknown type", `{"type":"user"}`, `line 3: there is no type "user", only app, chat and message`},
-		{"a chat without a number", `{"type":"chat","title":"x"}`, "line 3: a chat needs a chat_number"},
-		{"a title beyond the limit", `{"type":"chat","chat_number":1,"title":"` + strings.Repeat("x", 201) + `"}`, "line 3: title must have at most 200 characters"},
-		{"a message without a chat", `{"body":"a"}`, "line 3: the message has no chat_number; --chat N"},
-		{"a message without a text", `{"chat_number":1,"sender":"a"}`, "line 3: body must have 1 to 16384 bytes"},
-		{"a field that no line has", `{"body":"a","sendr":"ada"}`, `line 3: not a line of this format: json: unknown field "sendr"`},
-		{"two objects", `{"body":"a"} {"body":"b"}`, "line 3: not a line of this format: there is more after the object"},
-		{"a line beyond the limit", `{"chat_number":1,"body":"` + strings.Repeat("x", 1<<20) + `"}`, "line 3: longer than 1048576 bytes"},
+		{"invalid JSON", `{"body":`, "line 3: invalid line: unexpected EOF; want a JSON object as export writes it"},
+		{"not an object", `"a"`, "line 3: invalid line: json: "},
+		{"invalid UTF-8", "{\"chat_number\":1,\"body\":\"\xff\"}", "line 3: invalid line: want UTF-8"},
+		{"an unknown type", `{"type":"user"}`, `line 3: invalid type "user": want app, chat or message`},
+		{"a chat without a number", `{"type":"chat","title":"x"}`,
+			"line 3: invalid chat_number 0 of a chat: want a number from 1"},
+		{"a title above the limit", `{"type":"chat","chat_number":1,"title":"` + strings.Repeat("x", 201) + `"}`,
+			"line 3: title must have at most 200 characters"},
+		{"a message without a chat", `{"body":"a"}`, "line 3: invalid message without a chat_number: want one, or --chat N"},
+		{"a message without a body", `{"chat_number":1,"sender":"a"}`, "line 3: body must have 1 to 16384 bytes"},
+		{"an unknown field", `{"body":"a","sendr":"ada"}`, `line 3: invalid line: json: unknown field "sendr"`},
+		{"two objects", `{"body":"a"} {"body":"b"}`, "line 3: invalid line: text after the JSON object; want one object"},
+		{"a line above the limit", `{"chat_number":1,"body":"` + strings.Repeat("x", 1<<20) + `"}`,
+			"line 3: invalid length: want at most 1048576 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			to := newApp()
@@ -240,10 +250,10 @@ func TestImportRefuses(t *testing.T) {
 				t.Errorf("%v, want %s", err, tt.says)
 			}
 			if len(to.keys) > 0 {
-				t.Errorf("%d creates of a file that is refused", len(to.keys))
+				t.Errorf("%d creates of a refused file", len(to.keys))
 			}
 			if _, err := os.Stat(im.File + transfer.StateSuffix); err == nil {
-				t.Error("there is a state of an import that was not begun")
+				t.Error("a refused import leaves a state file")
 			}
 		})
 	}
@@ -254,11 +264,11 @@ func TestImportRefusesAnotherState(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(t *testing.T, im *transfer.Import)
-		says   string // "" where it goes on
+		says   string // "" if it continues
 	}{
 		{"nothing changed", func(*testing.T, *transfer.Import) {}, ""},
-		{"another app", func(_ *testing.T, im *transfer.Import) { im.App = "another" }, "it went to another app"},
-		{"another chat", func(_ *testing.T, im *transfer.Import) { im.Chat = 3 }, "it had another --chat"},
+		{"another app", func(_ *testing.T, im *transfer.Import) { im.App = "another" }, "an import with another app"},
+		{"another chat", func(_ *testing.T, im *transfer.Import) { im.Chat = 3 }, "an import with another --chat"},
 		{"another file", func(t *testing.T, im *transfer.Import) {
 			file, err := os.OpenFile(im.File, os.O_APPEND|os.O_WRONLY, 0)
 			if err == nil {
@@ -267,18 +277,18 @@ func TestImportRefusesAnotherState(t *testing.T) {
 			if err := errors.Join(err, file.Close()); err != nil {
 				t.Fatal(err)
 			}
-		}, "the file has changed since"},
-		{"what is no state", func(t *testing.T, im *transfer.Import) {
+		}, "an import with another version of the file"},
+		{"not a state file", func(t *testing.T, im *transfer.Import) {
 			if err := os.WriteFile(im.File+transfer.StateSuffix, []byte("notes\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "is no state of an import"},
+		}, "want the state of an import"},
 		{"a day later", func(t *testing.T, im *transfer.Import) {
 			if err := os.Chtimes(im.File+transfer.StateSuffix, long, long); err != nil {
 				t.Fatal(err)
 			}
 		}, "--late accepts that"},
-		{"a day later, and that is accepted", func(t *testing.T, im *transfer.Import) {
+		{"a day later, with Late", func(t *testing.T, im *transfer.Import) {
 			im.Late = true
 			if err := os.Chtimes(im.File+transfer.StateSuffix, long, long); err != nil {
 				t.Fatal(err)
@@ -297,7 +307,7 @@ func TestImportRefusesAnotherState(t *testing.T) {
 			keys := maps.Clone(to.keys)
 			tt.change(t, &im)
 			_, err := im.Run(t.Context())
-			if tt.says != "" { // and again: being refused changes nothing
+			if tt.says != "" { // again, because a refusal changes nothing
 				_, err = im.Run(t.Context())
 			}
 			switch {
@@ -306,10 +316,10 @@ func TestImportRefusesAnotherState(t *testing.T) {
 			case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
 				t.Errorf("%v, want %s", err, tt.says)
 			case tt.says != "" && !maps.Equal(keys, to.keys):
-				t.Error("creates of an import that is refused")
+				t.Error("creates of a refused import")
 			}
-			// A state that was refused is still there for the import that it is of.
-			if tt.says == "it went to another app" {
+			// A refused state still works for the import that it belongs to.
+			if tt.says == "an import with another app" {
 				im.App = "token"
 				if got, err := im.Run(t.Context()); err != nil || got.Messages+got.Before != 21 {
 					t.Errorf("%+v, %v", got, err)

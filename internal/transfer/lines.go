@@ -14,8 +14,8 @@ import (
 	"chatapi/pkg/chat"
 )
 
-// MaxLine is the length of a line that is read, in bytes: more than any
-// message needs, even where JSON writes each of its characters as an escape.
+// MaxLine is the maximum length of a line, in bytes. No message needs more, even
+// if JSON escapes each of its characters.
 const MaxLine = 1 << 20
 
 // The types of lines.
@@ -25,9 +25,9 @@ const (
 	TypeMessage = "message"
 )
 
-// Line is a line of an export: the app, then each chat followed by its
-// messages. A message that was deleted has its number and DeletedAt alone.
-// The app's token is in none of them.
+// Line is a line of an export: the app, then each chat followed by its messages.
+// A tombstone has only its numbers and DeletedAt. No line contains the app's
+// token.
 type Line struct {
 	Type string `json:"type"`
 
@@ -48,15 +48,15 @@ type Line struct {
 
 func (l Line) deleted() bool { return !l.DeletedAt.IsZero() }
 
-// check returns an error where an import could not send the line. A line
-// without a type is a message.
+// check returns an error if the line cannot be imported. A line without a type
+// becomes a message.
 func (l *Line) check() error {
 	switch l.Type {
 	case TypeApp:
 		return nil
 	case TypeChat:
 		if l.Chat < 1 {
-			return errors.New("a chat needs a chat_number")
+			return fmt.Errorf("invalid chat_number %d of a chat: want a number from 1", l.Chat)
 		}
 		_, err := chat.NewChat("", l.Title, l.Metadata, time.Time{})
 		return err
@@ -68,14 +68,14 @@ func (l *Line) check() error {
 		_, err := chat.NewMessage(chat.ChatID{}, l.Body, l.Sender, l.Metadata, time.Time{})
 		return err
 	default:
-		return fmt.Errorf("there is no type %q, only app, chat and message", l.Type)
+		return fmt.Errorf("invalid type %q: want app, chat or message", l.Type)
 	}
 }
 
-// scanner reads lines one by one.
+// scanner reads the lines of a file.
 type scanner struct {
 	lines *bufio.Scanner
-	at    int64 // the number of the line, from 1
+	at    int64 // number of the last line read; the first is 1
 }
 
 func newScanner(r io.Reader) *scanner {
@@ -84,46 +84,47 @@ func newScanner(r io.Reader) *scanner {
 	return &scanner{lines: lines}
 }
 
-// next returns the next line that is not blank, its length in bytes, and
-// io.EOF after the last.
+// next returns the next line that is not blank, and its length in bytes. It
+// returns io.EOF after the last line.
 func (s *scanner) next() (Line, int, error) {
 	for s.lines.Scan() {
 		s.at++
-		text := bytes.TrimSpace(s.lines.Bytes())
-		if len(text) == 0 {
+		data := bytes.TrimSpace(s.lines.Bytes())
+		if len(data) == 0 {
 			continue
 		}
-		l, err := parse(text)
+		l, err := parse(data)
 		if err != nil {
-			return Line{}, 0, s.refuse(err)
+			return Line{}, 0, s.lineError(err)
 		}
-		return l, len(text), nil
+		return l, len(data), nil
 	}
 	switch err := s.lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		s.at++
-		return Line{}, 0, s.refuse(fmt.Errorf("longer than %d bytes", MaxLine))
+		return Line{}, 0, s.lineError(fmt.Errorf("invalid length: want at most %d bytes", MaxLine))
 	case err != nil:
 		return Line{}, 0, fmt.Errorf("read line %d: %w", s.at+1, err)
 	}
 	return Line{}, 0, io.EOF
 }
 
-// parse refuses a field that no line has: it may be a sender that is written
-// wrongly, and would be missing from every message.
-func parse(text []byte) (l Line, err error) {
-	if !utf8.Valid(text) { // encoding/json would put U+FFFD in place of what is not
-		return Line{}, errors.New("not UTF-8")
+// parse decodes and checks a line. It refuses unknown fields: a misspelt sender
+// would otherwise be missing from every message.
+func parse(data []byte) (l Line, err error) {
+	if !utf8.Valid(data) { // encoding/json would replace invalid bytes by U+FFFD
+		return Line{}, errors.New("invalid line: want UTF-8")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&l); err != nil {
-		return Line{}, fmt.Errorf("not a line of this format: %w", err)
+		return Line{}, fmt.Errorf("invalid line: %w; want a JSON object as export writes it", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return Line{}, errors.New("not a line of this format: there is more after the object")
+		return Line{}, errors.New("invalid line: text after the JSON object; want one object")
 	}
 	return l, l.check()
 }
 
-func (s *scanner) refuse(err error) error { return fmt.Errorf("line %d: %w", s.at, err) }
+// lineError adds the number of the last line read to an error.
+func (s *scanner) lineError(err error) error { return fmt.Errorf("line %d: %w", s.at, err) }

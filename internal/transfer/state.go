@@ -13,40 +13,41 @@ import (
 	"github.com/google/uuid"
 )
 
-// StateSuffix is what the name of an import's state file has beyond that of
-// the imported file.
+// StateSuffix is appended to the name of the imported file to name the state file
+// of its import.
 const StateSuffix = ".import"
 
-// KeyLifetime is how long after an import stopped the server surely still
-// knows the Idempotency-Keys of what was under way: it keeps them 24 hours,
-// less some time for the tries that went before.
+// KeyLifetime is how long after an import stopped it can be continued safely. The
+// server knows an Idempotency-Key for 24 hours after its first request; an hour
+// less allows for retries before the import stopped.
 const KeyLifetime = 23 * time.Hour
 
-// header is the first line of a state file: what is imported to where.
+// header is the first line of a state file. It identifies the import.
 type header struct {
-	Import uuid.UUID `json:"import"` // all Idempotency-Keys are made of it
-	File   string    `json:"sha256"` // of the imported file
-	App    string    `json:"app"`    // SHA-256 of the app's token, which is a secret
-	Chat   int64     `json:"chat"`   // that takes all messages, 0 for new chats
+	Import uuid.UUID `json:"import"` // the Idempotency-Keys are derived from it
+	File   string    `json:"sha256"` // SHA-256 of the imported file, in hex
+	App    string    `json:"app"`    // SHA-256 of the app's token, in hex, because the token is a secret
+	Chat   int64     `json:"chat"`   // chat for all messages; 0 for new chats
 }
 
-// entry is any further line of a state file.
+// entry is a further line of a state file. Messages are numbered from 1 in the
+// order of the imported file.
 type entry struct {
-	Through int64      `json:"through,omitempty"` // the file's messages up to this one, counted from 1, are imported
-	Message int64      `json:"message,omitempty"` // this one is imported
+	Through int64      `json:"through,omitempty"` // the messages up to this one are imported
+	Message int64      `json:"message,omitempty"` // this message is imported
 	Source  int64      `json:"source,omitempty"`  // a chat's number in the file
-	Chat    int64      `json:"chat,omitempty"`    // and in the app
-	Done    *time.Time `json:"done,omitempty"`    // when all was imported
+	Chat    int64      `json:"chat,omitempty"`    // the chat's number in the app
+	Done    *time.Time `json:"done,omitempty"`    // when the import was complete
 }
 
-// state is what an import has done, in a file that only grows while it runs.
-// Only what was answered is written to it; what was under way when an import
-// stopped is asked for again with the same Idempotency-Key.
+// state is the progress of an import. Its file is only appended to while the
+// import runs. It records the creates that were acknowledged; those that were in
+// flight when the import stopped are sent again with the same Idempotency-Key.
 type state struct {
 	header
 	path    string
 	done    *time.Time
-	touched time.Time // when it was last written before it was opened
+	touched time.Time // when an earlier run last wrote the file; zero if none did
 
 	mu      sync.Mutex
 	file    *os.File
@@ -55,8 +56,8 @@ type state struct {
 	above   map[int64]bool // messages above through that are imported
 }
 
-// openState opens the state file, or makes one with the header. It returns an
-// error where the file is of another import.
+// openState opens the state file, or creates one with the header. It returns an
+// error if the file belongs to another import.
 func openState(path string, h header) (*state, error) {
 	s := &state{header: h, path: path, chats: map[int64]int64{}, above: map[int64]bool{}}
 	err := s.read()
@@ -69,8 +70,8 @@ func openState(path string, h header) (*state, error) {
 	return s, s.compact()
 }
 
-// read reads what an earlier run left. A last line that is cut off is as good
-// as none: it was not acted upon.
+// read reads the state that an earlier run left. It ignores a truncated last line:
+// its create is sent again.
 func (s *state) read() error {
 	file, err := os.Open(s.path)
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *state) read() error {
 	lines := bufio.NewScanner(file)
 	var before header
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &before) != nil || before.Import == uuid.Nil {
-		return fmt.Errorf("%s is no state of an import; move it away", s.path)
+		return fmt.Errorf("invalid state file %s: want the state of an import; move it away to begin a new one", s.path)
 	}
 	if err := s.header.continues(before, s.path); err != nil {
 		return err
@@ -116,25 +117,27 @@ func (s *state) apply(e entry) {
 	}
 }
 
-// continues returns an error where an import with the header h is not the one
-// that was begun.
+// continues returns an error if an import with the header h is not the one that
+// was begun.
 func (h header) continues(begun header, path string) error {
 	what := ""
 	switch {
 	case h.File != begun.File:
-		what = "the file has changed since"
+		what = "another version of the file"
 	case h.App != begun.App:
-		what = "it went to another app"
+		what = "another app"
 	case h.Chat != begun.Chat:
-		what = "it had another --chat"
+		what = "another --chat"
 	default:
 		return nil
 	}
-	return fmt.Errorf("%s is the state of an import that was begun, but %s; move it away to begin a new import", path, what)
+	return fmt.Errorf("invalid state file %s: it is of an import with %s; "+
+		"want the state of this import, or move it away to begin a new one", path, what)
 }
 
-// compact writes the state anew, in fewer entries, and opens it to be added
-// to. It stays as old as it was: its age is that of what was under way.
+// compact rewrites the state with fewer entries and opens it for appending. It
+// keeps the modification time, from which checkAge derives the age of the creates
+// that were in flight.
 func (s *state) compact() error {
 	part := s.path + ".new"
 	err := s.write(part)
@@ -153,7 +156,7 @@ func (s *state) compact() error {
 	return nil
 }
 
-// write writes all of the state to a new file.
+// write writes the whole state to a new file.
 func (s *state) write(name string) error {
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -161,55 +164,56 @@ func (s *state) write(name string) error {
 	}
 	buffered := bufio.NewWriter(file)
 	encoder := json.NewEncoder(buffered)
-	for _, row := range s.rows() {
-		if err := encoder.Encode(row); err != nil {
+	for _, line := range s.lines() {
+		if err := encoder.Encode(line); err != nil {
 			return errors.Join(err, file.Close())
 		}
 	}
 	return errors.Join(buffered.Flush(), file.Sync(), file.Close())
 }
 
-// rows returns the lines of the file.
-func (s *state) rows() []any {
-	rows := []any{s.header}
+// lines returns the header and the entries that describe the state.
+func (s *state) lines() []any {
+	lines := []any{s.header}
 	if s.through > 0 {
-		rows = append(rows, entry{Through: s.through})
+		lines = append(lines, entry{Through: s.through})
 	}
 	for source, chat := range s.chats {
-		rows = append(rows, entry{Source: source, Chat: chat})
+		lines = append(lines, entry{Source: source, Chat: chat})
 	}
 	for message := range s.above {
-		rows = append(rows, entry{Message: message})
+		lines = append(lines, entry{Message: message})
 	}
 	if s.done != nil {
-		rows = append(rows, entry{Done: s.done})
+		lines = append(lines, entry{Done: s.done})
 	}
-	return rows
+	return lines
 }
 
-// add writes an entry.
+// add appends an entry to the file.
 func (s *state) add(e entry) error {
-	text, err := json.Marshal(e)
+	data, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.file.Write(append(text, '\n')); err != nil {
+	if _, err := s.file.Write(append(data, '\n')); err != nil {
 		return fmt.Errorf("write the state of the import: %w", err)
 	}
 	return nil
 }
 
-// key returns the Idempotency-Key of the create that a word and a number name.
-func (s *state) key(what string, number int64) string {
-	return uuid.NewSHA1(s.Import, fmt.Appendf(nil, "%s %d", what, number)).String()
+// key returns the Idempotency-Key of a create, which is identified by its kind and
+// a number.
+func (s *state) key(kind string, number int64) string {
+	return uuid.NewSHA1(s.Import, fmt.Appendf(nil, "%s %d", kind, number)).String()
 }
 
 // imported reports whether an earlier run imported a message.
 func (s *state) imported(message int64) bool { return message <= s.through || s.above[message] }
 
-// begun reports whether an earlier run left anything.
+// begun reports whether an earlier run left a state.
 func (s *state) begun() bool { return !s.touched.IsZero() }
 
 func (s *state) close() error { return errors.Join(s.file.Sync(), s.file.Close()) }

@@ -24,7 +24,7 @@ func TestCost(t *testing.T) {
 		{"a body that is too long", []string{"--message-bytes", "20000"}, 2, []string{"--message-bytes must be from 1 to 16384"}},
 		{"a rate that is none", []string{"--creates-per-second", "NaN"}, 2, []string{"--creates-per-second must be"}},
 		{"an instance without a price", []string{"--search-instance", "x1.search"}, 1, []string{"no price for x1.search"}},
-		{"an argument", []string{"all"}, 2, []string{`takes no argument "all"`}},
+		{"an argument", []string{"all"}, 2, []string{`unexpected argument "all": want none`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

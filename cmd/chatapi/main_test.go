@@ -55,10 +55,10 @@ func TestServeRefuses(t *testing.T) {
 		{"a foreign folder", []string{"serve", "--addr", free, "--data", foreign}, 1, "not chatapi's"},
 		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2, "--data is for the embedded backend"},
 		{"an unknown backend", []string{"serve", "--backend", "ram"}, 2, `no backend "ram"`},
-		{"an argument of setup", []string{"setup", "here"}, 2, `no argument "here"`},
+		{"an argument of setup", []string{"setup", "here"}, 2, `unexpected argument "here": want none`},
 		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "unknown flag: --port"},
-		{"an argument", []string{"serve", "here"}, 2, `no argument "here"`},
-		{"an unknown command", []string{"swerve"}, 2, `no command "swerve"`},
+		{"an argument", []string{"serve", "here"}, 2, `unexpected argument "here": want none`},
+		{"an unknown command", []string{"swerve"}, 2, `unknown command "swerve"`},
 		{"a command like another", []string{"serves"}, 2, "did you mean serve?"},
 		{"no command", nil, 2, "Usage:\n  chatapi [command]\n"},
 	} {

@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// pageSize is how many items are asked for at a time: as many as the API
-// gives.
+// pageSize is the number of items in a request for a list: the API's maximum.
 const pageSize = 200
 
 func (r *remote) appsCommand() *cobra.Command {
@@ -28,27 +27,27 @@ func (r *remote) appsCreateCommand() *cobra.Command {
 	var metadata metadataFlag
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Create an app and print the variable that names it to the other commands",
-		Long: `Create an app and print, for a shell, the variable with its token.
+		Short: "Create an app and print the variable with its token for the other commands",
+		Long: `Create an app and print, as a shell command, the variable with its token.
 
-The token is the only key to the app: whoever has it can read and write all of
-it.`,
+The token is the only key to the app: whoever has it can read and write
+everything in the app.`,
 		Example: `  eval "$(chatapi apps create 'My app')"
   chatapi apps create 'My app' --json | jq -r .data.app_token`,
 		Args: exactly("NAME"),
 	}
 	metadata.add(cmd.Flags())
 	return r.onServer(cmd, patient, func(ctx context.Context, s *session, args []string) error {
-		made, err := s.CreateApp(ctx, client.CreateAppRequest{Name: args[0], Metadata: metadata.values},
+		created, err := s.CreateApp(ctx, client.CreateAppRequest{Name: args[0], Metadata: metadata.values},
 			client.CreateAppParams{IdempotencyKey: keyOr("")})
 		if err != nil {
 			return err
 		}
 		if s.out.json {
-			return s.out.object(made)
+			return s.out.object(created)
 		}
-		s.note(fmt.Sprintf("App %q created. Its token is the only key to it: keep it secret.", made.Data.Name))
-		return s.out.line("export CHATAPI_APP='%s'", made.Data.AppToken)
+		s.note(fmt.Sprintf("App %q created. Its token is the only key to it: keep it secret.", created.Data.Name))
+		return s.out.line("export CHATAPI_APP='%s'", created.Data.AppToken)
 	})
 }
 
@@ -77,7 +76,7 @@ func (r *remote) appsListCommand() *cobra.Command {
 	})
 }
 
-// eachApp calls do with each app of the server.
+// eachApp calls do for each app of the server.
 func (s *session) eachApp(ctx context.Context, do func(client.App) error) error {
 	for params := (client.ListAppsParams{Limit: pageSize}); ; {
 		page, err := s.ListApps(ctx, params)

@@ -17,46 +17,47 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// exactly wants the arguments with these names.
+// exactly accepts arguments if there is one for each name.
 func exactly(names ...string) cobra.PositionalArgs { return between(len(names), names...) }
 
-// between wants the arguments with these names, of which the first are needed.
-func between(needed int, names ...string) cobra.PositionalArgs {
+// between accepts arguments for the names, of which the first are required.
+func between(required int, names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) < needed {
-			return Usagef("%s is missing", names[len(args)])
+		if len(args) < required {
+			return Usagef("missing %s: want %s", names[len(args)], strings.Join(names, " "))
 		}
 		if len(args) > len(names) {
-			return Usagef("takes no further argument %q; text with spaces needs quotes", args[len(names)])
+			return Usagef("unexpected argument %q: want %s, with quotes around text that has spaces",
+				args[len(names)], strings.Join(names, " "))
 		}
 		return nil
 	}
 }
 
-// number reads the number of a chat or message.
-func number(what, text string) (int64, error) {
+// number parses the number of a chat or message. The name is that of the argument.
+func number(name, text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 {
-		return 0, Usagef("%s is a number from 1, not %q", what, text)
+		return 0, Usagef("invalid %s %q: want a number from 1", name, text)
 	}
 	return n, nil
 }
 
-// metadataFlag is the flag --metadata, which can be given more than once.
+// metadataFlag is the flag --metadata. It implements pflag.Value.
 type metadataFlag struct{ values map[string]string }
 
 func (f *metadataFlag) add(flags *pflag.FlagSet) {
-	flags.VarP(f, "metadata", "m", "`KEY=VALUE` to keep with it; can be given more than once")
+	flags.VarP(f, "metadata", "m", "`KEY=VALUE` of metadata to store with it; can be repeated")
 }
 
-// String, Set and Type are what package pflag wants of a flag.
+// String returns "": the flag has no default.
 func (f *metadataFlag) String() string { return "" }
 
-// Set adds a pair.
+// Set parses and adds a pair.
 func (f *metadataFlag) Set(text string) error {
 	key, value, ok := strings.Cut(text, "=")
 	if !ok || key == "" {
-		return errors.New("is to be KEY=VALUE")
+		return errors.New("want KEY=VALUE")
 	}
 	if f.values == nil {
 		f.values = map[string]string{}
@@ -65,7 +66,7 @@ func (f *metadataFlag) Set(text string) error {
 	return nil
 }
 
-// Type names the values in the help.
+// Type returns the name of a value in the help.
 func (f *metadataFlag) Type() string { return "KEY=VALUE" }
 
 func metadataRows(metadata map[string]string) (rows [][]string) {
@@ -75,14 +76,14 @@ func metadataRows(metadata map[string]string) (rows [][]string) {
 	return rows
 }
 
-// timeFlag is a flag with a time: a date, or date and time, in the local time
-// zone where it names none.
+// timeFlag is a flag with a date, or a date and a time, by default in the local
+// time zone. It implements pflag.Value.
 type timeFlag struct{ at time.Time }
 
-// String, Set and Type are what package pflag wants of a flag.
+// String returns "": the flag has no default.
 func (f *timeFlag) String() string { return "" }
 
-// Set reads a time.
+// Set parses a time.
 func (f *timeFlag) Set(text string) error {
 	for _, layout := range []string{time.RFC3339, time.DateOnly, "2006-01-02T15:04", "2006-01-02 15:04", time.DateTime} {
 		at, err := time.ParseInLocation(layout, text, time.Local)
@@ -91,41 +92,42 @@ func (f *timeFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return errors.New("is to be like 2026-11-23, 2026-11-23T14:30 or 2026-11-23T14:30:00Z")
+	return errors.New("want a time like 2026-11-23, 2026-11-23T14:30 or 2026-11-23T14:30:00Z")
 }
 
-// Type names the values in the help.
+// Type returns the name of a value in the help.
 func (f *timeFlag) Type() string { return "TIME" }
 
-// limitFlag is the flag --limit, for which 0 is no limit.
-type limitFlag struct{ most int }
+// limitFlag is the flag --limit. It implements pflag.Value. The value 0 means no
+// limit, for which n is math.MaxInt.
+type limitFlag struct{ n int }
 
-// addLimit adds the flag to a command that lists things.
-func addLimit(flags *pflag.FlagSet, most int, things string) *limitFlag {
-	f := &limitFlag{most}
-	flags.VarP(f, "limit", "n", things+" at `MOST`; 0 for all")
+// addLimit adds the flag with a default to a command that lists things.
+func addLimit(flags *pflag.FlagSet, n int, things string) *limitFlag {
+	f := &limitFlag{n}
+	flags.VarP(f, "limit", "n", "print at most `N` "+things+"; 0 for all")
 	return f
 }
 
-// String, Set and Type are what package pflag wants of a flag.
-func (f *limitFlag) String() string { return strconv.Itoa(f.most) }
+// String returns the default for the help.
+func (f *limitFlag) String() string { return strconv.Itoa(f.n) }
 
-// Set reads a limit.
+// Set parses a limit.
 func (f *limitFlag) Set(text string) error {
-	most, err := strconv.Atoi(text)
-	if err != nil || most < 0 {
-		return errors.New("is to be a number from 0")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("want a number from 0")
 	}
-	if f.most = most; most == 0 {
-		f.most = math.MaxInt
+	if f.n = n; n == 0 {
+		f.n = math.MaxInt
 	}
 	return nil
 }
 
-// Type names the values in the help.
-func (f *limitFlag) Type() string { return "MOST" }
+// Type returns the name of a value in the help.
+func (f *limitFlag) Type() string { return "N" }
 
-// parameter returns a parameter of the query of a link, "" where it has none.
+// parameter returns a query parameter of a link, "" if it has none.
 func parameter(link, name string) string {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -134,12 +136,14 @@ func parameter(link, name string) string {
 	return u.Query().Get(name)
 }
 
-// completeWithin is how long a shell waits for what it may complete.
-const completeWithin = 2 * time.Second
+// completionTimeout limits how long a shell waits for completions.
+const completionTimeout = 2 * time.Second
 
-// completeChats completes the number of a chat, with titles to choose by. It
-// completes nothing where the server does not say.
-func (r *remote) completeChats(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeChats completes the number of a chat, with its title as the description.
+// It completes nothing if the server does not respond.
+func (r *remote) completeChats(
+	cmd *cobra.Command, args []string, _ string,
+) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 || r.app() == "" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -147,7 +151,7 @@ func (r *remote) completeChats(cmd *cobra.Command, args []string, _ string) ([]c
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completeWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), completionTimeout)
 	defer cancel()
 	page, err := s.ListChats(ctx, s.token, client.ListChatsParams{Limit: pageSize, Order: "desc"})
 	if err != nil {
@@ -160,12 +164,14 @@ func (r *remote) completeChats(cmd *cobra.Command, args []string, _ string) ([]c
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeFlagChat completes the number of a chat that is a flag's value.
-func (r *remote) completeFlagChat(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeFlagChat completes the number of a chat as the value of a flag.
+func (r *remote) completeFlagChat(
+	cmd *cobra.Command, _ []string, word string,
+) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return r.completeChats(cmd, nil, word)
 }
 
-// completeNothing keeps a shell from completing names of files.
+// completeNothing prevents the shell from completing file names.
 func completeNothing(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }

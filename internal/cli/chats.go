@@ -35,14 +35,14 @@ func (r *remote) chatsCreateCommand() *cobra.Command {
 		if len(args) > 0 {
 			request.Title = args[0]
 		}
-		made, err := s.CreateChat(ctx, s.token, request, client.CreateChatParams{IdempotencyKey: keyOr("")})
+		created, err := s.CreateChat(ctx, s.token, request, client.CreateChatParams{IdempotencyKey: keyOr("")})
 		if err != nil {
 			return err
 		}
 		if s.out.json {
-			return s.out.object(made)
+			return s.out.object(created)
 		}
-		return s.out.line("%d", made.ChatNumber)
+		return s.out.line("%d", created.ChatNumber)
 	})
 }
 
@@ -58,10 +58,10 @@ func (r *remote) chatsListCommand() *cobra.Command {
 	limit := addLimit(cmd.Flags(), 50, "chats")
 	return r.onApp(cmd, brief, func(ctx context.Context, s *session, _ []string) error {
 		if s.out.json {
-			return s.eachChat(ctx, limit.most, func(c client.Chat) error { return s.out.object(c) })
+			return s.eachChat(ctx, limit.n, func(c client.Chat) error { return s.out.object(c) })
 		}
 		rows := [][]string{{"CHAT", "MESSAGES", "CREATED", "TITLE"}}
-		err := s.eachChat(ctx, limit.most, func(c client.Chat) error {
+		err := s.eachChat(ctx, limit.n, func(c client.Chat) error {
 			rows = append(rows, []string{
 				strconv.FormatInt(c.ChatNumber, 10), strconv.FormatInt(c.MessageCount, 10), localTime(c.CreatedAt), inLine(c.Title),
 			})
@@ -74,11 +74,11 @@ func (r *remote) chatsListCommand() *cobra.Command {
 	})
 }
 
-// eachChat calls do with the newest chats of the app, the newest first.
-func (s *session) eachChat(ctx context.Context, most int, do func(client.Chat) error) error {
+// eachChat calls do for up to limit chats of the app, the newest first.
+func (s *session) eachChat(ctx context.Context, limit int, do func(client.Chat) error) error {
 	params := client.ListChatsParams{Order: "desc"}
-	for found := 0; found < most; {
-		params.Limit = int64(min(most-found, pageSize))
+	for found := 0; found < limit; {
+		params.Limit = int64(min(limit-found, pageSize))
 		page, err := s.ListChats(ctx, s.token, params)
 		if err != nil {
 			return err
@@ -120,7 +120,7 @@ func (r *remote) chatsGetCommand() *cobra.Command {
 func (r *remote) chatsRenameCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rename CHAT TITLE",
-		Short: "Give a chat another title",
+		Short: "Change the title of a chat",
 		Example: `  chatapi chats rename 1 'Kitchen and garden'
   chatapi chats rename 1 ''`,
 		Args:              exactly("CHAT", "TITLE"),

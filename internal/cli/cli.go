@@ -1,6 +1,5 @@
-// Package cli is the part of the command line that calls the API, and what all
-// commands share: how they are run, how they fail and what their exit status
-// says.
+// Package cli implements the commands that call the API, and what all commands
+// share: how they run, how they report errors, and their exit statuses.
 package cli
 
 import (
@@ -19,7 +18,7 @@ import (
 const (
 	statusOK     = 0
 	statusFailed = 1 // the command failed
-	statusUsage  = 2 // the command was called wrongly
+	statusUsage  = 2 // the command was used incorrectly
 )
 
 // The groups of commands in the program's help.
@@ -29,8 +28,8 @@ const (
 	groupFiles  = "files"
 )
 
-// New returns the program's root command with the commands that call the API;
-// those that serve it are to be added.
+// New returns the root command with the commands that call the API. The caller
+// adds those that serve it.
 func New(getenv func(string) string) *cobra.Command {
 	root := Group(&cobra.Command{
 		Use:   "chatapi",
@@ -39,19 +38,19 @@ func New(getenv func(string) string) *cobra.Command {
 	})
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usagef("%w", err) })
-	// A command that only holds others is no way to call the program.
+	// A command that only has subcommands cannot run: leave it out of the usage.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasSubCommands}}", 1))
 	root.AddGroup(
 		&cobra.Group{ID: GroupServer, Title: "Serve the API:"},
-		&cobra.Group{ID: groupChat, Title: "Use it:"},
-		&cobra.Group{ID: groupFiles, Title: "Move much of it:"},
+		&cobra.Group{ID: groupChat, Title: "Use the API:"},
+		&cobra.Group{ID: groupFiles, Title: "Export and import:"},
 	)
 	root.Version = version()
 	root.SetVersionTemplate("chatapi {{.Version}}\n")
 	r := &remote{getenv: getenv}
 	root.AddCommand(
-		r.appsCommand(), r.chatsCommand(), r.sendCommand(), r.editCommand(), r.deleteCommand(), r.tailCommand(), r.searchCommand(), r.readersCommand(),
-		r.exportCommand(), r.importCommand(),
+		r.appsCommand(), r.chatsCommand(), r.sendCommand(), r.editCommand(), r.deleteCommand(), r.tailCommand(),
+		r.searchCommand(), r.readersCommand(), r.exportCommand(), r.importCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -59,8 +58,8 @@ func New(getenv func(string) string) *cobra.Command {
 	return root
 }
 
-// version returns the program's version and the commit that it was built from,
-// as far as the build knows them.
+// version returns the version of the program, the commit that it was built from,
+// and the version of Go, as far as the build recorded them.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -78,16 +77,16 @@ func version() string {
 	return text + " " + info.GoVersion
 }
 
-// knownCommand refuses to help with a command that is not there.
+// knownCommand returns an error if help is asked for an unknown command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if _, rest, err := cmd.Root().Find(args); err != nil || len(rest) > 0 {
-		return Usagef("there is no command %q", strings.Join(args, " "))
+		return unknownCommand(strings.Join(args, " "), cmd)
 	}
 	return nil
 }
 
-// plainUsage takes the backquotes out of what flags say, which name a value in
-// the help and mean nothing to a shell that completes.
+// plainUsage removes the backquotes around names of values from the usage of flags.
+// Only the help interprets them; completions would show them.
 func plainUsage(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
 	for _, c := range cmd.Commands() {
@@ -95,33 +94,38 @@ func plainUsage(cmd *cobra.Command) {
 	}
 }
 
-// Group makes a command one that only holds others. Called by itself it prints
-// its usage; called with a word that is none of its commands, it says so.
+// Group makes cmd a command that only has subcommands. Without arguments it prints
+// its usage. An unknown subcommand is a UsageError that suggests similar ones.
 func Group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return &UsageError{}
 		}
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			return Usagef("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-		}
-		return Usagef("there is no command %q", args[0])
+		return unknownCommand(args[0], cmd)
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args has refused
+	cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args returns an error before
 	return cmd
 }
 
-// UsageError is the error of a command that was called wrongly. Without a
-// cause, all there is to say is how the command is used.
+// unknownCommand returns the error for a name that is not a subcommand of parent.
+func unknownCommand(name string, parent *cobra.Command) error {
+	if similar := parent.SuggestionsFor(name); len(similar) > 0 {
+		return Usagef("unknown command %q (did you mean %s?)", name, strings.Join(similar, " or "))
+	}
+	return Usagef("unknown command %q", name)
+}
+
+// UsageError is returned when a command was used incorrectly. If it has no cause,
+// Run prints the usage of the command.
 type UsageError struct{ cause error }
 
-// Usagef returns a UsageError with a text as fmt.Errorf makes it.
+// Usagef returns a UsageError whose cause is formatted by fmt.Errorf.
 func Usagef(format string, args ...any) error {
 	return &UsageError{cause: fmt.Errorf(format, args...)}
 }
 
-// Error says what is wrong.
+// Error implements error.
 func (e *UsageError) Error() string {
 	if e.cause == nil {
 		return "usage"
@@ -129,40 +133,40 @@ func (e *UsageError) Error() string {
 	return e.cause.Error()
 }
 
-// Unwrap returns the cause.
+// Unwrap returns the cause, which may be nil.
 func (e *UsageError) Unwrap() error { return e.cause }
 
-// NoArgs refuses arguments.
+// NoArgs returns a UsageError if there are arguments.
 func NoArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return Usagef("takes no argument %q", args[0])
+		return Usagef("unexpected argument %q: want none", args[0])
 	}
 	return nil
 }
 
-// Run runs the command that the arguments name and returns the exit status: 0,
-// 1 where the command failed, 2 where it was called wrongly. It prints an
-// error as one line.
+// Run runs the command that the arguments name and returns the exit status: 0 if it
+// succeeded, 1 if it failed, 2 if it was used incorrectly. It prints an error as
+// one line.
 func Run(ctx context.Context, root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetArgs(append([]string{}, args...)) // for nil cobra takes those of the process
+	root.SetArgs(append([]string{}, args...)) // not nil, for which cobra uses os.Args
 	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
 		plainUsage(root)
 	}
 	cmd, err := root.ExecuteContextC(ctx)
-	var wrong *UsageError
+	var usage *UsageError
 	switch {
 	case err == nil:
 		return statusOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "chatapi: stopped")
 		return statusFailed
-	case !errors.As(err, &wrong):
+	case !errors.As(err, &usage):
 		fmt.Fprintf(stderr, "chatapi: %s\n", oneLine(err))
 		return statusFailed
-	case wrong.cause == nil:
+	case usage.cause == nil:
 		fmt.Fprint(stderr, cmd.UsageString())
 		return statusUsage
 	default:
@@ -171,4 +175,6 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdin io.Reade
 	}
 }
 
+// oneLine returns the text of an error, in which errors.Join separates causes by line
+// breaks, as one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

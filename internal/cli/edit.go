@@ -11,7 +11,7 @@ import (
 func (r *remote) editCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit CHAT MESSAGE TEXT",
-		Short: "Give a message another text",
+		Short: "Replace the text of a message",
 		Example: `  chatapi edit 1 17 'Hello, the café opens at 10'
   fortune | chatapi edit 1 17 -`,
 		Args:              exactly("CHAT", "MESSAGE", "TEXT"),
@@ -45,9 +45,11 @@ func (r *remote) deleteCommand() *cobra.Command {
 	})
 }
 
-// onMessage makes a command one that changes a message, whose chat and number
-// are its first arguments.
-func (r *remote) onMessage(cmd *cobra.Command, run func(ctx context.Context, s *session, chat, message int64, args []string) error) *cobra.Command {
+// onMessage sets run as the action of a command whose first arguments are the
+// numbers of a chat and of a message.
+func (r *remote) onMessage(
+	cmd *cobra.Command, run func(ctx context.Context, s *session, chat, message int64, args []string) error,
+) *cobra.Command {
 	return r.onApp(cmd, patient, func(ctx context.Context, s *session, args []string) error {
 		chat, err := number("CHAT", args[0])
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 )
 
-// style is an ANSI escape that changes how text looks on a terminal.
+// style is an ANSI escape sequence that changes how a terminal shows text.
 type style string
 
 const (
@@ -25,18 +25,18 @@ const (
 	plain style = "\x1b[0m"
 )
 
-// timeFormat is how people read times: in their time zone.
+// timeFormat is the format of times, which are printed in the local time zone.
 const timeFormat = time.DateTime
 
-// output prints what a command is asked for.
+// output prints the results of a command.
 type output struct {
 	w      io.Writer
 	json   bool
 	colour bool
 }
 
-// newOutput returns an output that has colour on a terminal, unless NO_COLOR
-// is set, and elsewhere where CLICOLOR_FORCE is.
+// newOutput returns an output to w. It is coloured if w is a terminal or
+// CLICOLOR_FORCE is set, unless NO_COLOR is set.
 //
 // https://no-color.org, https://bixense.com/clicolors
 func newOutput(w io.Writer, json bool, getenv func(string) string) *output {
@@ -62,8 +62,8 @@ func (o *output) line(format string, args ...any) error {
 	return err
 }
 
-// table prints rows in columns. The last column is for text of any script,
-// which has no known width.
+// table prints rows in columns. Text of any script belongs into the last column,
+// because its width on a terminal is not known.
 func (o *output) table(rows ...[]string) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -81,7 +81,7 @@ func (o *output) table(rows ...[]string) error {
 	return nil
 }
 
-// in puts text into a style.
+// in returns text in a style, if the output is coloured.
 func (o *output) in(s style, text string) string {
 	if !o.colour || text == "" {
 		return text
@@ -91,15 +91,15 @@ func (o *output) in(s style, text string) string {
 
 // shown is a message as it is printed.
 type shown struct {
-	name    string // its number, and perhaps its chat's
+	name    string // its number, or CHAT/NUMBER
 	at      time.Time
 	sender  string
 	body    string
-	marks   []client.Highlight // of the body
+	marks   []client.Highlight // places to mark in the body
 	deleted bool
 }
 
-// message prints a message. The lines of its body stand below one another.
+// message prints a message, with the lines of its body aligned.
 func (o *output) message(m shown) error {
 	head := fmt.Sprintf("%5s  %s  ", m.name, localTime(m.at))
 	if m.deleted {
@@ -113,8 +113,8 @@ func (o *output) message(m shown) error {
 	return o.line("%s%s", head, strings.ReplaceAll(o.marked(m.body, m.marks), "\n", indent))
 }
 
-// marked returns a text in which places are marked, which are counted in
-// code points and do not overlap.
+// marked returns printable text with some places marked. Places are counted in code
+// points, in ascending order, and do not overlap.
 func (o *output) marked(text string, marks []client.Highlight) string {
 	runes := []rune(text)
 	var b strings.Builder
@@ -122,7 +122,7 @@ func (o *output) marked(text string, marks []client.Highlight) string {
 	for _, m := range marks {
 		start, end := int(m.Start), int(m.End)
 		if start < at || end < start || end > len(runes) {
-			break // not places of this text
+			break // not a place in this text
 		}
 		b.WriteString(printable(string(runes[at:start])))
 		b.WriteString(o.in(match, printable(string(runes[start:end]))))
@@ -134,8 +134,8 @@ func (o *output) marked(text string, marks []client.Highlight) string {
 
 func localTime(t time.Time) string { return t.Local().Format(timeFormat) }
 
-// printable returns text without what a terminal would obey: of control
-// characters only the line break stays. Others' texts are printed here.
+// printable returns text without control characters, except for line breaks. Other
+// people's messages must not control the terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -152,5 +152,17 @@ func printable(text string) string {
 	}, text)
 }
 
-// inLine is printable text of one line.
+// inLine returns printable text in one line.
 func inLine(text string) string { return strings.ReplaceAll(printable(text), "\n", " ") }
+
+// Count returns a number of things in words, such as "1 app" or "2 searches".
+func Count[N int | int64 | float64](n N, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "ch"):
+		return fmt.Sprint(n, " ", thing, "es")
+	default:
+		return fmt.Sprint(n, " ", thing, "s")
+	}
+}

@@ -12,7 +12,7 @@ import (
 func (r *remote) readersCommand() *cobra.Command {
 	cmd := Group(&cobra.Command{
 		Use:     "readers",
-		Short:   "Note how far someone has read a chat, and show what is unread",
+		Short:   "Record how far readers have read a chat, and show how much is unread",
 		GroupID: groupChat,
 	})
 	cmd.AddCommand(r.readersSetCommand(), r.readersGetCommand())
@@ -22,7 +22,7 @@ func (r *remote) readersCommand() *cobra.Command {
 func (r *remote) readersSetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "set CHAT READER MESSAGE",
-		Short:             "Note that a reader has read a chat up to a message; a lower one changes nothing",
+		Short:             "Record that a reader has read a chat up to a message; a lower number changes nothing",
 		Example:           `  chatapi readers set 1 ada 17`,
 		Args:              exactly("CHAT", "READER", "MESSAGE"),
 		ValidArgsFunction: r.completeChats,

@@ -25,31 +25,30 @@ import (
 
 const (
 	defaultURL = "http://127.0.0.1:8000"
-	// answerWithin is how long one try may take: longer than API Gateway
-	// leaves an answer.
-	answerWithin = 35 * time.Second
-	// idleConnections are kept open for requests side by side.
-	idleConnections = 64
+	// requestTimeout limits one attempt of a request. It is longer than the 29
+	// seconds after which API Gateway responds by itself.
+	requestTimeout = 35 * time.Second
+	// maxIdleConnections is how many connections are kept open for concurrent
+	// requests.
+	maxIdleConnections = 64
 )
 
-// The waits between tries: the first, which doubles, and the longest.
+// The wait before a retry, which doubles from the minimum to the maximum.
 const (
-	firstWait   = 250 * time.Millisecond
-	longestWait = 15 * time.Second
+	minRetryWait = 250 * time.Millisecond
+	maxRetryWait = 15 * time.Second
 )
 
-// patience is how often a request is tried again that got no answer, or one
-// that asks to come again.
+// patience is the maximum number of retries of a request.
 type patience int
 
 const (
-	brief    patience = 2  // about a second, for someone who waits for the answer
-	patient  patience = 6  // about 15 seconds, for what should not have to be sent again
-	stubborn patience = 14 // some two minutes, for what runs for long
+	brief    patience = 2  // about a second, for reads that somebody waits for
+	patient  patience = 6  // about 15 seconds, for writes
+	stubborn patience = 14 // about two minutes, for commands that run long
 )
 
-// remote is the server that a command calls, as the command's flags or the
-// environment say.
+// remote is the server that a command calls, named by flags or the environment.
 type remote struct {
 	getenv func(string) string
 	url    string
@@ -60,30 +59,33 @@ type remote struct {
 // session is one run of a command against a server.
 type session struct {
 	*client.Client
-	token string // of the app; "" for commands of none
+	token string // of the app; "" if the command needs none
 	out   *output
 	in    io.Reader
-	note  func(string) // tells people something that is no output
+	note  func(string) // tells the user something that is not output
 
 	base   string
-	server atomic.Int64 // the server's time in the last answer, in Unix seconds
+	server atomic.Int64 // the server's time in the last response, in Unix seconds; 0 if unknown
 }
 
-// serverFlags adds the flags that say where the server is.
+// serverFlags adds the flags of commands that call the server.
 func (r *remote) serverFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.url, "url", "", "`URL` of the server, or CHATAPI_URL (default "+defaultURL+")")
-	flags.BoolVar(&r.json, "json", false, "print the API's JSON, one object a line")
+	flags.BoolVar(&r.json, "json", false, "print the API's JSON, one object per line")
 }
 
-// appFlags adds the flags that say where the server is and which app.
+// appFlags adds the flags of commands that call the server for an app.
 func (r *remote) appFlags(flags *pflag.FlagSet) {
 	r.serverFlags(flags)
-	flags.StringVar(&r.token, "app", "", "`TOKEN` of the app; it is a secret, so better set CHATAPI_APP")
+	flags.StringVar(&r.token, "app", "", "`TOKEN` of the app; a secret, so prefer CHATAPI_APP")
 }
 
-// onServer makes a command one that calls the server, without an app, and with
-// the admin key in CHATAPI_ADMIN_KEY, if there is one.
-func (r *remote) onServer(cmd *cobra.Command, p patience, run func(context.Context, *session, []string) error) *cobra.Command {
+// action is what a command does with its arguments.
+type action func(ctx context.Context, s *session, args []string) error
+
+// onServer sets run as the action of a command that needs no app. It sends the
+// admin key in CHATAPI_ADMIN_KEY, if that is set.
+func (r *remote) onServer(cmd *cobra.Command, p patience, run action) *cobra.Command {
 	r.serverFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, args, p, func(ctx context.Context, s *session, args []string) error {
@@ -94,15 +96,15 @@ func (r *remote) onServer(cmd *cobra.Command, p patience, run func(context.Conte
 	return cmd
 }
 
-// onApp makes a command one that calls the server for an app.
-func (r *remote) onApp(cmd *cobra.Command, p patience, run func(context.Context, *session, []string) error) *cobra.Command {
+// onApp sets run as the action of a command that needs an app.
+func (r *remote) onApp(cmd *cobra.Command, p patience, run action) *cobra.Command {
 	r.appFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if r.app() == "" {
-			return Usagef("which app? set CHATAPI_APP to its token")
+			return Usagef("missing app: want its token in CHATAPI_APP or --app")
 		}
 		if len(r.app()) != chat.TokenLength {
-			return Usagef("CHATAPI_APP or --app is no token of an app: those have %d characters", chat.TokenLength)
+			return Usagef("invalid token in CHATAPI_APP or --app: want %d characters", chat.TokenLength)
 		}
 		return r.run(cmd, args, p, run)
 	}
@@ -111,7 +113,7 @@ func (r *remote) onApp(cmd *cobra.Command, p patience, run func(context.Context,
 
 func (r *remote) app() string { return cmp.Or(r.token, r.getenv("CHATAPI_APP")) }
 
-func (r *remote) run(cmd *cobra.Command, args []string, p patience, run func(context.Context, *session, []string) error) error {
+func (r *remote) run(cmd *cobra.Command, args []string, p patience, run action) error {
 	s, err := r.session(cmd, p)
 	if err != nil {
 		return err
@@ -119,12 +121,12 @@ func (r *remote) run(cmd *cobra.Command, args []string, p patience, run func(con
 	return s.explain(run(cmd.Context(), s, args))
 }
 
-// session returns a session of a command.
+// session returns a new session for a command.
 func (r *remote) session(cmd *cobra.Command, p patience) (*session, error) {
 	base := strings.TrimRight(cmp.Or(r.url, r.getenv("CHATAPI_URL"), defaultURL), "/")
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, Usagef("CHATAPI_URL or --url is to be like %s, not %q", defaultURL, base)
+		return nil, Usagef("invalid CHATAPI_URL or --url %q: want a URL like %s", base, defaultURL)
 	}
 	stderr := cmd.ErrOrStderr()
 	s := &session{
@@ -136,55 +138,56 @@ func (r *remote) session(cmd *cobra.Command, p patience) (*session, error) {
 	return s, nil
 }
 
-// http returns the HTTP client of the session. It tries again where there is
-// no answer, and where the answer says to come again: it is a 429 or 5xx, or
-// has Retry-After, as has a number whose row is on its way.
+// http returns the HTTP client of the session. It retries a request if there is no
+// response, or if the response has status 429 or 5xx or a Retry-After header, such
+// as the 404 of a number whose row is not stored yet.
 func (s *session) http(p patience) *http.Client {
 	var once sync.Once
-	again := func(why string) {
+	noteRetry := func(why string) {
 		if p != brief {
-			once.Do(func() { s.note("chatapi: " + why + "; trying again") })
+			once.Do(func() { s.note("chatapi: " + why + "; retrying") })
 		}
 	}
 	c := retryablehttp.NewClient()
 	c.Logger = nil
-	c.HTTPClient.Timeout = answerWithin
+	c.HTTPClient.Timeout = requestTimeout
 	c.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, idleConnections
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, maxIdleConnections
 	c.HTTPClient.Transport = transport
-	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = int(p), firstWait, longestWait
-	c.Backoff = func(least, most time.Duration, try int, answer *http.Response) time.Duration {
-		return min(retryablehttp.DefaultBackoff(least, most, try, answer), most) // whatever Retry-After says
+	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = int(p), minRetryWait, maxRetryWait
+	c.Backoff = func(minWait, maxWait time.Duration, attempt int, response *http.Response) time.Duration {
+		return min(retryablehttp.DefaultBackoff(minWait, maxWait, attempt, response), maxWait) // a Retry-After may be longer
 	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.CheckRetry = func(ctx context.Context, answer *http.Response, err error) (bool, error) {
-		retry, failed := retryablehttp.DefaultRetryPolicy(ctx, answer, err)
-		var unsent *url.Error
+	c.CheckRetry = func(ctx context.Context, response *http.Response, err error) (bool, error) {
+		retry, stop := retryablehttp.DefaultRetryPolicy(ctx, response, err)
+		var failed *url.Error
 		switch {
-		case failed != nil:
-			return false, failed
+		case stop != nil:
+			return false, stop
 		case !retry:
-			return answer != nil && answer.StatusCode >= http.StatusBadRequest && answer.Header.Get("Retry-After") != "", nil
-		case errors.As(err, &unsent):
-			again(s.noAnswer(unsent))
-		case answer != nil:
-			again("the server answers " + answer.Status)
+			return response != nil && response.StatusCode >= http.StatusBadRequest &&
+				response.Header.Get("Retry-After") != "", nil
+		case errors.As(err, &failed):
+			noteRetry(s.noResponse(failed))
+		case response != nil:
+			noteRetry("the server responded with " + response.Status)
 		}
 		return true, nil
 	}
-	c.ResponseLogHook = func(_ retryablehttp.Logger, answer *http.Response) {
-		if at, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+	c.ResponseLogHook = func(_ retryablehttp.Logger, response *http.Response) {
+		if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 			s.server.Store(at.Unix())
 		}
 	}
-	through := c.StandardClient()
-	through.CheckRedirect = c.HTTPClient.CheckRedirect
-	return through
+	standard := c.StandardClient()
+	standard.CheckRedirect = c.HTTPClient.CheckRedirect
+	return standard
 }
 
-// serverTime returns the server's time in the last answer, zero where no
-// answer had one.
+// serverTime returns the server's time in the last response that had a Date header,
+// zero if there was none.
 func (s *session) serverTime() time.Time {
 	if at := s.server.Load(); at != 0 {
 		return time.Unix(at, 0)
@@ -192,21 +195,21 @@ func (s *session) serverTime() time.Time {
 	return time.Time{}
 }
 
-// explain returns an error as people can use it: what the server says is
-// wrong, or that there is no server. It does not name the app's token, which is
-// in the path of every request and so in the errors of package client.
+// explain returns an error with a text for the user: the server's, or that there was
+// no response. It replaces the app's token, which is in the path of every request
+// and therefore in the errors of package client.
 func (s *session) explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
 	var problem *client.Problem
-	var unsent *url.Error
+	var failed *url.Error
 	switch {
 	case errors.As(err, &problem):
 		text = explainProblem(problem)
-	case errors.As(err, &unsent):
-		text = s.noAnswer(unsent)
+	case errors.As(err, &failed):
+		text = s.noResponse(failed)
 	}
 	if s.token != "" {
 		text = strings.ReplaceAll(text, s.token, "…")
@@ -214,7 +217,7 @@ func (s *session) explain(err error) error {
 	return &rephrased{text, err}
 }
 
-// rephrased is an error with another text, whose causes are known.
+// rephrased is an error with another text. It wraps its cause.
 type rephrased struct {
 	text  string
 	cause error
@@ -223,12 +226,12 @@ type rephrased struct {
 func (e *rephrased) Error() string { return e.text }
 func (e *rephrased) Unwrap() error { return e.cause }
 
-// explainProblem gives the detail of a problem, and its fields where the
-// detail does not name them.
+// explainProblem returns the detail of a problem, and the errors of its fields that
+// the detail does not contain.
 func explainProblem(p *client.Problem) string {
 	text := cmp.Or(p.Detail, p.Title)
-	if p.Code == "" { // what answered is not the API
-		return fmt.Sprintf("the server answers %d %s", p.Status, http.StatusText(int(p.Status)))
+	if p.Code == "" { // the response is not the API's
+		return fmt.Sprintf("the server responded with %d %s", p.Status, http.StatusText(int(p.Status)))
 	}
 	for _, f := range p.Errors {
 		if !strings.Contains(text, f.Message) {
@@ -238,16 +241,16 @@ func explainProblem(p *client.Problem) string {
 	return text
 }
 
-// noAnswer says that a request got no answer, and why.
-func (s *session) noAnswer(err *url.Error) string {
+// noResponse says that there was no response to a request, and why.
+func (s *session) noResponse(err *url.Error) string {
 	why := err.Err
 	var network *net.OpError
 	if errors.As(why, &network) {
 		why = network.Err
 	}
-	return fmt.Sprintf("no answer from %s: %v", s.base, why)
+	return fmt.Sprintf("no response from %s: %v", s.base, why)
 }
 
-// keyOr returns the Idempotency-Key of a create, a new one where none is given.
-// However often the create is tried under it, it is done once.
+// keyOr returns the given Idempotency-Key of a create, or a new one if it is "". A
+// create that is retried with the same key is stored once.
 func keyOr(given string) string { return cmp.Or(given, uuid.NewString()) }

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// proxy passes requests on to a server, but what fails says otherwise for the
-// first of them.
+// proxy returns the URL of a proxy to a server. The first requests are handled by
+// the functions fails instead, one each.
 func proxy(t *testing.T, to string, fails ...func(w http.ResponseWriter, r *http.Request, pass http.Handler)) string {
 	t.Helper()
 	target, err := url.Parse(to)
@@ -33,7 +33,7 @@ func proxy(t *testing.T, to string, fails ...func(w http.ResponseWriter, r *http
 	return server.URL
 }
 
-// The ways in which a request fails.
+// Functions for proxy that let a request fail.
 var (
 	notSent = func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
 	noReply = func(_ http.ResponseWriter, r *http.Request, pass http.Handler) {
@@ -55,19 +55,19 @@ var (
 	}
 )
 
-// TestSendIsDoneOnce holds that a message is there once, whatever became of the
-// tries before.
-func TestSendIsDoneOnce(t *testing.T) {
+// TestSendCreatesOnce checks that a message is created once, whatever happened to
+// earlier attempts.
+func TestSendCreatesOnce(t *testing.T) {
 	sh := newShell(t)
 	for i, tt := range []struct {
 		name  string
 		fails []func(http.ResponseWriter, *http.Request, http.Handler)
 	}{
 		{"the request is lost", []func(http.ResponseWriter, *http.Request, http.Handler){notSent}},
-		{"the answer is lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply}},
-		{"two answers are lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, noReply}},
+		{"the response is lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply}},
+		{"two responses are lost", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, noReply}},
 		{"503", []func(http.ResponseWriter, *http.Request, http.Handler){unavailable}},
-		{"409 while the first try runs", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, inFlight}},
+		{"409 while the first attempt runs", []func(http.ResponseWriter, *http.Request, http.Handler){noReply, inFlight}},
 		{"504 of a gateway", []func(http.ResponseWriter, *http.Request, http.Handler){gateway}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,11 +95,11 @@ func TestSendWithAKey(t *testing.T) {
 	}
 }
 
-// TestErrorsHideTheToken holds that no error names the app's token, which is
-// in the path of every request.
+// TestErrorsHideTheToken checks that no error contains the app's token, which is in
+// the path of every request.
 func TestErrorsHideTheToken(t *testing.T) {
 	token := strings.Repeat("s", 36)
-	answer := func(status int, text string) string {
+	respond := func(status int, text string) string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
 			fmt.Fprintf(w, text, r.URL.Path)
@@ -112,18 +112,21 @@ func TestErrorsHideTheToken(t *testing.T) {
 		url  string
 		says string
 	}{
-		{"no server", "http://127.0.0.1:1", "chatapi: no answer from http://127.0.0.1:1: connect: connection refused\n"},
-		{"no host", "http://no.such.host.invalid", "chatapi: no answer from http://no.such.host.invalid: "},
-		{"a page", answer(404, "<html>no %s here"), "chatapi: the server answers 404 Not Found\n"},
-		{"no JSON", answer(200, "<html>%s"), "chatapi: GET /api/v1/apps/…/chats/1: invalid character '<' looking for beginning of value\n"},
-		{"a redirect", answer(302, "%s"), "chatapi: the server answers 302 Found\n"},
-		{"a problem that names it", answer(404, `{"code":"x","detail":"no %s"}`), "chatapi: no /api/v1/apps/…/chats/1\n"},
+		{"no server", "http://127.0.0.1:1", "chatapi: no response from http://127.0.0.1:1: connect: connection refused\n"},
+		{"no host", "http://no.such.host.invalid", "chatapi: no response from http://no.such.host.invalid: "},
+		{"a page", respond(404, "<html>no %s here"), "chatapi: the server responded with 404 Not Found\n"},
+		{"not JSON", respond(200, "<html>%s"),
+			"chatapi: GET /api/v1/apps/…/chats/1: invalid character '<' looking for beginning of value\n"},
+		{"a redirect", respond(302, "%s"), "chatapi: the server responded with 302 Found\n"},
+		{"a problem that contains the token", respond(404, `{"code":"x","detail":"no %s"}`),
+			"chatapi: no /api/v1/apps/…/chats/1\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			sh := shell{t, map[string]string{"CHATAPI_URL": tt.url, "CHATAPI_APP": token}}
 			got := sh.run("", "chats", "get", "1")
-			if got.Status != 1 || !strings.HasPrefix(got.Stderr, tt.says) || strings.Contains(got.Stderr, token) || got.Stdout != "" {
+			says := strings.HasPrefix(got.Stderr, tt.says) && !strings.Contains(got.Stderr, token)
+			if got.Status != 1 || !says || got.Stdout != "" {
 				t.Errorf("%+v, want %s", got, tt.says)
 			}
 		})

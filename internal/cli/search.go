@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// query is what is searched for, and where.
+// query is the words to search for, and filters.
 type query struct {
 	words    string
 	chat     int64 // 0 for all chats of the app
@@ -23,16 +23,16 @@ func (r *remote) searchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search WORD…",
 		Short: "Search the messages of an app or of a chat",
-		Long: `Search the messages of an app or, with --chat, of a chat: all words must match,
-as words, beginnings of words or parts of words. A phrase stands in double
-quotes, which a shell wants quoted once more. Messages of an app are shown with
-their chat: 3/17 is message 17 of chat 3.`,
+		Long: `Search the messages of an app or, with --chat, of a chat. All words must match,
+as words, beginnings of words or parts of words. Put a phrase into double quotes,
+and the double quotes into single quotes for the shell. Without --chat, messages
+are shown with their chat: 3/17 is message 17 of chat 3.`,
 		Example: `  chatapi search cafe
   chatapi search --chat 1 '"opens at" 9' --sender ada --from 2026-11-01
   chatapi search cafe --limit 0 --json | jq -r .body`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return Usagef("what is to be found?")
+				return Usagef("missing WORD: want one or more words to search for")
 			}
 			return nil
 		},
@@ -42,25 +42,25 @@ their chat: 3/17 is message 17 of chat 3.`,
 	var q query
 	flags := cmd.Flags()
 	flags.Int64Var(&q.chat, "chat", 0, "only messages of the chat with this `NUMBER`")
-	flags.StringVar(&q.sender, "sender", "", "only messages of this `NAME`")
-	flags.Var(&q.from, "from", "only messages from this `TIME` on")
-	flags.Var(&q.to, "to", "only messages before this `TIME`")
+	flags.StringVar(&q.sender, "sender", "", "only messages of the sender with this `NAME`")
+	flags.Var(&q.from, "from", "only messages created at this `TIME` or later")
+	flags.Var(&q.to, "to", "only messages created before this `TIME`")
 	limit := addLimit(flags, 20, "messages")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	return r.onApp(cmd, brief, func(ctx context.Context, s *session, args []string) error {
 		if q.chat < 0 {
-			return Usagef("--chat is a number from 1")
+			return Usagef("invalid --chat %d: want a number from 1", q.chat)
 		}
 		q.words = strings.Join(args, " ")
-		return s.search(ctx, q, limit.most)
+		return s.search(ctx, q, limit.n)
 	})
 }
 
-// search prints the messages that a query finds, so many at most.
-func (s *session) search(ctx context.Context, q query, most int) error {
+// search prints up to limit messages that match a query.
+func (s *session) search(ctx context.Context, q query, limit int) error {
 	found, next := 0, ""
-	for found < most {
-		messages, after, err := s.found(ctx, q, min(most-found, pageSize), next)
+	for found < limit {
+		messages, after, err := s.searchPage(ctx, q, min(limit-found, pageSize), next)
 		if err != nil {
 			return err
 		}
@@ -80,9 +80,11 @@ func (s *session) search(ctx context.Context, q query, most int) error {
 	return nil
 }
 
-// found returns a page of the messages that a query finds, and what leads to
-// the next page, "" where there is none.
-func (s *session) found(ctx context.Context, q query, limit int, next string) ([]client.FoundMessage, string, error) {
+// searchPage returns a page of the messages that match a query, and the cursor of
+// the next page, "" after the last.
+func (s *session) searchPage(
+	ctx context.Context, q query, limit int, next string,
+) ([]client.FoundMessage, string, error) {
 	if q.chat == 0 {
 		page, err := s.SearchApp(ctx, s.token, client.SearchAppParams{
 			Query: q.words, Sender: q.sender, From: q.from.at, To: q.to.at, Limit: int64(limit), Next: next,

@@ -13,19 +13,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The waits between polls of tail: the first after a message came, which
-// grows while nothing comes, and the longest.
+// The time between two polls of tail. It grows from the minimum to the maximum
+// while no message arrives.
 const (
-	firstPoll   = 200 * time.Millisecond
-	longestPoll = 3 * time.Second
+	minPollInterval = 200 * time.Millisecond
+	maxPollInterval = 3 * time.Second
 )
 
 func (r *remote) tailCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail CHAT",
 		Short: "Show the last messages of a chat and follow it until Ctrl-C",
-		Long: `Show the last messages of a chat and those that come, until Ctrl-C, in the order
-of their numbers, each once.
+		Long: `Show the last messages of a chat, then new ones until Ctrl-C, in the order of
+their numbers, each once.
 
 A message may be stored a moment after one with a higher number. While a number
 is missing, the messages above it are held back for at most --wait, because a
@@ -37,30 +37,30 @@ number can also stay unused. A void number is not waited for.`,
 		GroupID:           groupChat,
 		ValidArgsFunction: r.completeChats,
 	}
-	lines := cmd.Flags().IntP("lines", "n", 10, "begin with the `LAST` messages")
-	goOn := cmd.Flags().BoolP("follow", "f", true, "go on with the messages that come")
-	wait := cmd.Flags().Duration("wait", 10*time.Second, "how `LONG` a missing number holds up those above it")
+	lines := cmd.Flags().IntP("lines", "n", 10, "show the last `N` messages first")
+	following := cmd.Flags().BoolP("follow", "f", true, "then show new messages until Ctrl-C")
+	wait := cmd.Flags().Duration("wait", 10*time.Second, "maximum `DURATION` of waiting for a missing number")
 	return r.onApp(cmd, stubborn, func(ctx context.Context, s *session, args []string) error {
 		chat, err := number("CHAT", args[0])
 		if err != nil {
 			return err
 		}
 		if *lines < 0 || *lines > pageSize {
-			return Usagef("--lines is 0 to %d", pageSize)
+			return Usagef("invalid --lines %d: want 0 to %d", *lines, pageSize)
 		}
 		after, err := s.before(ctx, chat, *lines)
 		if err != nil {
 			return err
 		}
-		err = s.tail(ctx, follow.New(s.messages(chat), after, *wait), *goOn)
+		err = s.tail(ctx, follow.New(s.messages(chat), after, *wait), *following)
 		if ctx.Err() != nil {
-			return nil // Ctrl-C is how a tail ends
+			return nil // Ctrl-C is not an error
 		}
 		return err
 	})
 }
 
-// before returns the number above which the last messages of a chat are.
+// before returns the number below that of the first of the last messages of a chat.
 func (s *session) before(ctx context.Context, chat int64, last int) (int64, error) {
 	page, err := s.ListMessages(ctx, s.token, chat, client.ListMessagesParams{Limit: int64(max(last, 1)), Order: "desc"})
 	switch {
@@ -76,7 +76,7 @@ func (s *session) before(ctx context.Context, chat int64, last int) (int64, erro
 	return page.Messages[last-1].MessageNumber - 1, nil
 }
 
-// messages is the list of a chat's messages.
+// messages returns the list of a chat's messages.
 func (s *session) messages(chat int64) follow.List[client.ListedMessage] {
 	return func(ctx context.Context, after int64) (follow.Page[client.ListedMessage], error) {
 		page, err := s.ListMessages(ctx, s.token, chat, client.ListMessagesParams{Limit: pageSize, After: after})
@@ -93,8 +93,8 @@ func (s *session) messages(chat int64) follow.List[client.ListedMessage] {
 	}
 }
 
-// createdAt returns when a message was created, for a deleted one at the
-// latest.
+// createdAt returns when a message was created. For a tombstone it returns when the
+// message was deleted, which is not earlier.
 func createdAt(m client.ListedMessage) time.Time {
 	if !m.DeletedAt.IsZero() {
 		return m.DeletedAt
@@ -102,13 +102,14 @@ func createdAt(m client.ListedMessage) time.Time {
 	return m.CreatedAt
 }
 
-// tail prints the messages that a reader reads. While the server is gone it
-// waits for it to come back.
-func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedMessage], goOn bool) error {
-	poll := firstPoll
+// tail prints the messages that a reader returns, until it has caught up or, if
+// following, until the context ends. If following, it retries after temporary
+// errors.
+func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedMessage], following bool) error {
+	poll := minPollInterval
 	for {
 		rows, state, err := reader.Next(ctx)
-		if err != nil && !(goOn && passing(err)) {
+		if err != nil && !(following && temporary(err)) {
 			return err
 		}
 		for _, row := range rows {
@@ -118,14 +119,14 @@ func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedM
 		}
 		switch {
 		case state == follow.More:
-			poll = firstPoll
+			poll = minPollInterval
 			continue
-		case state == follow.CaughtUp && !goOn:
+		case state == follow.CaughtUp && !following:
 			return nil
 		case state == follow.Waiting || len(rows) > 0:
-			poll = firstPoll
+			poll = minPollInterval
 		default:
-			poll = min(poll*3/2, longestPoll)
+			poll = min(poll*3/2, maxPollInterval)
 		}
 		select {
 		case <-ctx.Done():
@@ -135,11 +136,12 @@ func (s *session) tail(ctx context.Context, reader *follow.Reader[client.ListedM
 	}
 }
 
-// passing reports whether an error is the server's, which may pass.
-func passing(err error) bool {
+// temporary reports whether a request may succeed later: there was no response, or
+// its status is 429 or 5xx.
+func temporary(err error) bool {
 	var problem *client.Problem
-	var unsent *url.Error
-	return errors.As(err, &unsent) || errors.As(err, &problem) && (problem.Status >= 500 || problem.Status == 429)
+	var failed *url.Error
+	return errors.As(err, &failed) || errors.As(err, &problem) && (problem.Status >= 500 || problem.Status == 429)
 }
 
 func (s *session) printMessage(m client.ListedMessage) error {
@@ -147,6 +149,7 @@ func (s *session) printMessage(m client.ListedMessage) error {
 		return s.out.object(m)
 	}
 	return s.out.message(shown{
-		name: strconv.FormatInt(m.MessageNumber, 10), at: createdAt(m), sender: m.Sender, body: m.Body, deleted: !m.DeletedAt.IsZero(),
+		name: strconv.FormatInt(m.MessageNumber, 10), at: createdAt(m), sender: m.Sender, body: m.Body,
+		deleted: !m.DeletedAt.IsZero(),
 	})
 }

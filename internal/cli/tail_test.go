@@ -17,7 +17,7 @@ import (
 	"chatapi/internal/cli"
 )
 
-// buffer is what a command that runs has printed.
+// buffer collects the output of a running command.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -35,8 +35,8 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// follow runs a tail beside the test. The function that it returns stops it as
-// Ctrl-C does and returns its exit status.
+// follow runs a tail concurrently with the test. stop ends it as Ctrl-C does and
+// returns its exit status.
 func follow(sh shell, args ...string) (stdout, stderr *buffer, stop func() int) {
 	stdout, stderr = &buffer{}, &buffer{}
 	ctx, cancel := context.WithCancel(sh.t.Context())
@@ -84,7 +84,7 @@ func TestTailFollows(t *testing.T) {
 			stdout, stderr, stop := follow(sh, "tail", "1", "--json", "--lines", tt.lines)
 			last := already
 			eventually(t, "something is shown", func() bool {
-				if tt.lines == "0" { // it shows nothing before something comes
+				if tt.lines == "0" { // it shows nothing before a message arrives
 					sh.must("send", "1", "is anyone there?")
 					last++
 				}
@@ -110,15 +110,15 @@ func TestTailFollows(t *testing.T) {
 			got := numbers(t, stdout.String())
 			for i, n := range got {
 				if !tt.begins(got[0], already) || n != got[0]+int64(i) {
-					t.Fatalf("shows %v where %d messages were there before", got, already)
+					t.Fatalf("shows %v when %d messages existed before", got, already)
 				}
 			}
 		})
 	}
 }
 
-// late is a server whose only chat stores each message at its own time, and
-// which is down for a while.
+// late is a server that stores each message of its only chat at its own time, and
+// is down for a while.
 type late struct {
 	begin time.Time
 	at    map[int64]time.Duration
@@ -135,7 +135,8 @@ func (l late) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var rows []string
 	for n := after + 1; n <= 20; n++ {
 		if at, ok := l.at[n]; ok && at <= now {
-			rows = append(rows, fmt.Sprintf(`{"message_number":%d,"body":"m","created_at":%q}`, n, l.begin.Format(time.RFC3339Nano)))
+			const row = `{"message_number":%d,"body":"m","created_at":%q}`
+			rows = append(rows, fmt.Sprintf(row, n, l.begin.Format(time.RFC3339Nano)))
 		}
 	}
 	if r.URL.Query().Get("order") == "desc" {
@@ -154,9 +155,14 @@ func TestTailKeepsTheOrder(t *testing.T) {
 		want string
 	}{
 		{"5 before 4", late{at: map[int64]time.Duration{1: 0, 2: 0, 3: 0, 4: 900 * ms, 5: 0}}, "20s", "[1 2 3 4 5]"},
-		{"the first last", late{at: map[int64]time.Duration{1: 900 * ms, 2: 600 * ms, 3: 300 * ms, 4: 0, 5: 0}}, "20s", "[1 2 3 4 5]"},
+		{"the first last", late{
+			at: map[int64]time.Duration{1: 900 * ms, 2: 600 * ms, 3: 300 * ms, 4: 0, 5: 0},
+		}, "20s", "[1 2 3 4 5]"},
 		{"a number that stays unused", late{at: map[int64]time.Duration{1: 0, 3: 0, 5: 0}}, "500ms", "[1 3 5]"},
-		{"a server that is away", late{at: map[int64]time.Duration{1: 0, 2: 700 * ms, 5: 0, 3: 700 * ms, 4: 700 * ms}, down: [2]time.Duration{300 * ms, 900 * ms}}, "20s", "[1 2 3 4 5]"},
+		{"a server that is down", late{
+			at:   map[int64]time.Duration{1: 0, 2: 700 * ms, 5: 0, 3: 700 * ms, 4: 700 * ms},
+			down: [2]time.Duration{300 * ms, 900 * ms},
+		}, "20s", "[1 2 3 4 5]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

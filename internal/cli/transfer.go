@@ -26,7 +26,7 @@ followed by its messages:
   {"type":"message","chat_number":…,"message_number":…,"body":…,"sender":…,"metadata":…}
   {"type":"message","chat_number":…,"message_number":…,"deleted_at":…}
 
-created_at and updated_at stand there as well; the app's token does not.`
+The lines also have created_at and updated_at. None of them has the app's token.`
 
 func (r *remote) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -34,9 +34,9 @@ func (r *remote) exportCommand() *cobra.Command {
 		Short: "Write an app, its chats and their messages as JSON lines",
 		Long: "Write an app, its chats and their messages as JSON lines.\n\n" + formatHelp + `
 
-The chats and messages are those that were there when the export began. A number
-that is missing among new messages may be on its way; --wait is how long the
-export waits for it.`,
+It writes the chats and messages that existed when it began. A number that is
+missing among new messages may belong to a message that is not stored yet: the
+export waits for it for at most --wait. A void number is not waited for.`,
 		Example: `  chatapi export > backup.jsonl
   chatapi export --chat 1 --chat 7 --output two-chats.jsonl
   chatapi export | jq -r 'select(.type=="message") | .body'`,
@@ -44,9 +44,11 @@ export waits for it.`,
 		GroupID: groupFiles,
 	}
 	flags := cmd.Flags()
-	file := flags.StringP("output", "o", "", "write to `FILE`, which appears when it is complete")
-	only := flags.Int64Slice("chat", nil, "`NUMBER` of a chat to write; can be given more than once (default all)")
-	wait := flags.Duration("wait", 4*time.Minute, "how `LONG` to wait for a missing number; a writer that died is replaced in three minutes")
+	file := flags.StringP("output", "o", "", "write to `FILE`, which is created when the export is complete")
+	only := flags.Int64Slice("chat", nil, "`NUMBER` of a chat to export; can be repeated")
+	flags.Lookup("chat").DefValue = "all"
+	wait := flags.Duration("wait", 4*time.Minute,
+		"maximum `DURATION` of waiting for a missing number; a create is delivered again 3 minutes after its writer died")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	return r.onApp(cmd, stubborn, func(ctx context.Context, s *session, _ []string) error {
 		export := transfer.Export{Source: appLines{s}, Only: *only, Wait: *wait, Note: s.note}
@@ -57,7 +59,7 @@ export waits for it.`,
 	})
 }
 
-// writeFile writes a file that is there whole or not at all.
+// writeFile creates a file only if all of it was written.
 func writeFile(name string, write func(io.Writer) error) error {
 	part, err := os.OpenFile(name+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -73,38 +75,40 @@ func writeFile(name string, write func(io.Writer) error) error {
 func (r *remote) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Create the chats and messages of a file of JSON lines; goes on where it was stopped",
-		Long: `Create the chats and messages of a file of JSON lines, as export writes them:
-a new chat for each chat of the file, or all messages in one chat with --chat.
-With --chat a line needs no more than {"body":…}, and {"sender":…} if you like.
+		Short: "Create the chats and messages of a file of JSON lines, or continue after a stop",
+		Long: `Create the chats and messages of a file of JSON lines, as export writes them: a
+new chat for each chat of the file or, with --chat, all messages in one chat. With
+--chat, a line needs only a body: {"body":…}.
 
 ` + formatHelp + `
 
-Each chat keeps the order of its messages; chats are imported side by side.
-Messages get new numbers and times. Deleted ones are left out, and the app is
-the one of CHATAPI_APP.
+Each chat keeps the order of its messages; chats are imported concurrently.
+Messages get new numbers and times. Deleted messages are skipped. The app is that
+of CHATAPI_APP, not that of the file.
 
-An import that was stopped or killed goes on when it is run again, without loss
-and without doubles. What is done stands in FILE` + transfer.StateSuffix + `; remove that, and the
-file is new. The server remembers what was under way for 24 hours.`,
+An import that was stopped or killed continues when it is run again, without loss
+and without duplicates. FILE` + transfer.StateSuffix + ` records its progress; remove it to import
+the file from the start. The server knows the Idempotency-Keys of requests that
+were in flight for 24 hours.`,
 		Example: `  chatapi import backup.jsonl
   chatapi import --chat 1 messages.jsonl --concurrency 1`,
 		Args:    exactly("FILE"),
 		GroupID: groupFiles,
 	}
 	flags := cmd.Flags()
-	chat := flags.Int64("chat", 0, "`NUMBER` of a chat that all messages go to")
-	concurrency := flags.Int("concurrency", 8, "chats that are written to at a time")
-	late := flags.Bool("late", false, "go on with an import that stopped a day ago or longer, though some messages may come to be there twice")
+	chat := flags.Int64("chat", 0, "`NUMBER` of a chat for all messages")
+	concurrency := flags.Int("concurrency", 8, "`NUMBER` of chats that are written concurrently")
+	late := flags.Bool("late", false,
+		"continue an import that stopped a day ago or longer, although some messages could be created twice")
 	_ = cmd.RegisterFlagCompletionFunc("chat", r.completeFlagChat)
 	r.onApp(cmd, stubborn, func(ctx context.Context, s *session, args []string) error {
 		if *concurrency < 1 {
-			return Usagef("--concurrency is a number from 1")
+			return Usagef("invalid --concurrency %d: want a number from 1", *concurrency)
 		}
 		if *chat < 0 {
-			return Usagef("--chat is a number from 1")
+			return Usagef("invalid --chat %d: want a number from 1", *chat)
 		}
-		if err := s.there(ctx, *chat); err != nil {
+		if err := s.checkTarget(ctx, *chat); err != nil {
 			return err
 		}
 		bar := &bar{w: cmd.ErrOrStderr()}
@@ -115,7 +119,8 @@ file is new. The server remembers what was under way for 24 hours.`,
 		}.Run(ctx)
 		bar.end()
 		if ctx.Err() != nil {
-			return fmt.Errorf("stopped after %s; the same command goes on", count(done.Before+done.Messages, "message"))
+			return fmt.Errorf("stopped after %s; run the same command again to continue",
+				Count(done.Before+done.Messages, "message"))
 		}
 		if err != nil {
 			return err
@@ -125,9 +130,9 @@ file is new. The server remembers what was under way for 24 hours.`,
 	return cmd
 }
 
-// there returns an error where the app is not there, or the chat, for a number
-// that is not 0: an import that has begun is bound to them.
-func (s *session) there(ctx context.Context, chat int64) (err error) {
+// checkTarget returns an error if the app or, unless its number is 0, the chat does
+// not exist. The state of an import that has begun is bound to them.
+func (s *session) checkTarget(ctx context.Context, chat int64) (err error) {
 	if chat == 0 {
 		_, err = s.GetApp(ctx, s.token)
 	} else {
@@ -142,25 +147,17 @@ func (s *session) printImport(done transfer.Summary) error {
 			"messages": done.Messages, "before": done.Before, "chats": done.Chats, "deleted": done.Deleted,
 		})
 	}
-	text := fmt.Sprintf("imported %s, created %s", count(done.Messages, "message"), count(done.Chats, "chat"))
+	text := fmt.Sprintf("imported %s, created %s", Count(done.Messages, "message"), Count(done.Chats, "chat"))
 	if done.Before > 0 {
-		text += fmt.Sprintf("; %s imported before", count(done.Before, "message"))
+		text += fmt.Sprintf("; %s imported before", Count(done.Before, "message"))
 	}
 	if done.Deleted > 0 {
-		text += fmt.Sprintf("; %s left out as deleted", count(done.Deleted, "message"))
+		text += fmt.Sprintf("; skipped %s", Count(done.Deleted, "deleted message"))
 	}
 	return s.out.line("%s", text)
 }
 
-// count names a number of things.
-func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// bar is a progress bar on a terminal, and nothing elsewhere.
+// bar is a progress bar if w is a terminal; otherwise it shows nothing.
 type bar struct {
 	w io.Writer
 
@@ -187,7 +184,7 @@ func (b *bar) add(messages int64) {
 	}
 }
 
-// note prints a line in place of the bar, which comes back below it.
+// note prints a line above the bar.
 func (b *bar) note(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -197,7 +194,7 @@ func (b *bar) note(text string) {
 	fmt.Fprintln(b.w, text)
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (b *bar) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -206,7 +203,7 @@ func (b *bar) end() {
 	}
 }
 
-// appLines is an app as package transfer reads and writes it.
+// appLines implements transfer.Source and transfer.Target with the API.
 type appLines struct{ s *session }
 
 func (a appLines) App(ctx context.Context) (transfer.Line, error) {
@@ -248,10 +245,13 @@ func (a appLines) Messages(ctx context.Context, chat, after int64) (follow.Page[
 	found := follow.Page[transfer.Line]{More: page.More, At: page.At}
 	for _, row := range page.Rows {
 		m := row.Item
-		found.Rows = append(found.Rows, follow.Row[transfer.Line]{Number: row.Number, At: row.At, Void: row.Void, Item: transfer.Line{
+		line := transfer.Line{
 			Type: transfer.TypeMessage, Chat: chat, Message: m.MessageNumber, Body: m.Body, Sender: m.Sender,
 			Metadata: m.Metadata, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt, DeletedAt: m.DeletedAt,
-		}})
+		}
+		found.Rows = append(found.Rows, follow.Row[transfer.Line]{
+			Number: row.Number, At: row.At, Void: row.Void, Item: line,
+		})
 	}
 	return found, err
 }
@@ -265,19 +265,22 @@ func (a appLines) NewestMessage(ctx context.Context, chat int64) (int64, error) 
 }
 
 func (a appLines) CreateChat(ctx context.Context, key, title string, metadata chat.Metadata) (int64, error) {
-	made, err := a.s.Client.CreateChat(ctx, a.s.token, client.CreateChatRequest{Title: title, Metadata: metadata},
+	created, err := a.s.Client.CreateChat(ctx, a.s.token, client.CreateChatRequest{Title: title, Metadata: metadata},
 		client.CreateChatParams{IdempotencyKey: key})
 	if err != nil {
 		return 0, a.s.explain(err)
 	}
-	return made.ChatNumber, nil
+	return created.ChatNumber, nil
 }
 
-func (a appLines) CreateMessage(ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata) (int64, error) {
-	made, err := a.s.Client.CreateMessage(ctx, a.s.token, chat, client.CreateMessageRequest{Body: body, Sender: sender, Metadata: metadata},
-		client.CreateMessageParams{IdempotencyKey: key})
+func (a appLines) CreateMessage(
+	ctx context.Context, key string, chat int64, body, sender string, metadata chat.Metadata,
+) (int64, error) {
+	request := client.CreateMessageRequest{Body: body, Sender: sender, Metadata: metadata}
+	params := client.CreateMessageParams{IdempotencyKey: key}
+	created, err := a.s.Client.CreateMessage(ctx, a.s.token, chat, request, params)
 	if err != nil {
 		return 0, a.s.explain(err)
 	}
-	return made.MessageNumber, nil
+	return created.MessageNumber, nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fill gives an app two chats with messages, one of which is deleted.
+// fill creates two chats with messages in an app, and deletes a message.
 func fill(t *testing.T, sh shell) {
 	t.Helper()
 	sh.must("chats", "create", "Kitchen <1>", "--metadata", "floor=1")
@@ -33,7 +33,7 @@ func fill(t *testing.T, sh shell) {
 	sh.must("delete", "1", "2")
 }
 
-// another returns a shell of a new app on the same server.
+// another returns a shell with a new app on the same server.
 func (sh shell) another() shell {
 	_, token, _ := strings.Cut(sh.must("apps", "create", "Copy"), "=")
 	return sh.with("CHATAPI_APP", strings.Trim(token, "'\n"))
@@ -46,11 +46,13 @@ func TestExport(t *testing.T) {
 		t.Errorf("an empty app is %s", empty)
 	}
 	fill(t, sh)
+	const message = `{"type":"message","chat_number":1,"message_number":`
 	const whole = `{"type":"app","name":"Café","created_at":"…","updated_at":"…"}
 {"type":"chat","title":"Kitchen <1>","chat_number":1,"metadata":{"floor":"1"},"created_at":"…","updated_at":"…"}
-{"type":"message","chat_number":1,"message_number":1,"body":"Hello, the café opens at 9 🎉","sender":"ada","created_at":"…","updated_at":"…"}
-{"type":"message","chat_number":1,"message_number":2,"deleted_at":"…"}
-{"type":"message","chat_number":1,"message_number":3,"body":"two\nlines & \"more\"\u2028","metadata":{"empty":"","k":"v"},"created_at":"…","updated_at":"…"}
+` + message + `1,"body":"Hello, the café opens at 9 🎉","sender":"ada","created_at":"…","updated_at":"…"}
+` + message + `2,"deleted_at":"…"}
+` + message + `3,"body":"two\nlines & \"more\"\u2028",` +
+		`"metadata":{"empty":"","k":"v"},"created_at":"…","updated_at":"…"}
 {"type":"chat","chat_number":2,"created_at":"…","updated_at":"…"}
 {"type":"message","chat_number":2,"message_number":1,"body":"x","sender":"bob","created_at":"…","updated_at":"…"}
 `
@@ -67,7 +69,8 @@ func TestExport(t *testing.T) {
 	if diff := cmp.Diff(all[0]+all[5]+all[6], same(string(text))); diff != "" {
 		t.Errorf("want (-) and got (+):\n%s", diff)
 	}
-	if got := sh.run("", "export", "--chat", "7", "--output", file+"2"); got.Status != 1 || got.Stderr != "chatapi: the app has no chat 7\n" {
+	got := sh.run("", "export", "--chat", "7", "--output", file+"2")
+	if got.Status != 1 || got.Stderr != "chatapi: the app has no chat 7\n" {
 		t.Errorf("%+v", got)
 	}
 	left, err := os.ReadDir(filepath.Dir(file))
@@ -76,8 +79,8 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// TestExportWhileMessagesArrive holds that each chat is exported without a gap
-// up to at least what was there when the export began.
+// TestExportWhileMessagesArrive checks that each chat is exported without a gap, up
+// to at least the last message that existed when the export began.
 func TestExportWhileMessagesArrive(t *testing.T) {
 	sh := newShell(t)
 	sh.must("chats", "create")
@@ -97,10 +100,10 @@ func TestExportWhileMessagesArrive(t *testing.T) {
 	defer stop()
 	for range 5 {
 		time.Sleep(100 * time.Millisecond)
-		var there [3]int64
+		var existing [3]int64
 		for chat := 1; chat <= 2; chat++ {
 			if n := numbers(t, sh.must("tail", fmt.Sprint(chat), "-f=false", "-n", "1", "--json")); len(n) > 0 {
-				there[chat] = n[len(n)-1]
+				existing[chat] = n[len(n)-1]
 			}
 		}
 		var last [3]int64
@@ -113,8 +116,8 @@ func TestExportWhileMessagesArrive(t *testing.T) {
 			}
 			last[l.Chat] = l.Message
 		}
-		if last[1] < there[1] || last[2] < there[2] {
-			t.Errorf("exported up to %v, %v was there before", last, there)
+		if last[1] < existing[1] || last[2] < existing[2] {
+			t.Errorf("exported up to %v, want at least %v", last, existing)
 		}
 	}
 }
@@ -131,8 +134,8 @@ func parse(t *testing.T, text string) (all []transfer.Line) {
 	return all
 }
 
-// essence is what an import keeps of lines: what was written, by whom, in which
-// order, but neither numbers nor times nor what was deleted.
+// essence returns what an import keeps of lines, in order: titles, bodies, senders
+// and metadata, but not numbers, times or tombstones.
 func essence(lines []transfer.Line) (kept []string) {
 	for _, l := range lines {
 		switch {
@@ -157,8 +160,10 @@ func TestExportImportExport(t *testing.T) {
 		args []string
 		want said
 	}{
-		{"the first time", nil, said{Stdout: "imported 3 messages, created 2 chats; 1 message left out as deleted\n"}},
-		{"again", nil, said{Stdout: "imported 0 messages, created 0 chats; 3 messages imported before; 1 message left out as deleted\n"}},
+		{"the first time", nil, said{Stdout: "imported 3 messages, created 2 chats; skipped 1 deleted message\n"}},
+		{"again", nil, said{
+			Stdout: "imported 0 messages, created 0 chats; 3 messages imported before; skipped 1 deleted message\n",
+		}},
 		{"again as JSON", []string{"--json"}, said{Stdout: `{"before":3,"chats":0,"deleted":1,"messages":0}` + "\n"}},
 		{"to a chat", []string{"--chat", "1"}, said{
 			Status: 1, Stderr: "chatapi: invalid state file " + file + ".import: it is of an import with another --chat; " +
@@ -178,7 +183,7 @@ func TestExportImportExport(t *testing.T) {
 	}
 }
 
-func TestImportSaysWhatIsWrong(t *testing.T) {
+func TestImportErrors(t *testing.T) {
 	sh := newShell(t)
 	sh.must("chats", "create")
 	storesChats(sh, 1)
@@ -191,9 +196,10 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"a file that is not there", []string{file + "x"}, "chatapi: open " + file + "x: no such file or directory\n"},
-		{"a message that cannot be", []string{file, "--chat", "1"}, "chatapi: " + file + ": line 2: body must have 1 to 16384 bytes of UTF-8 and not be blank\n"},
-		{"a chat that is not there", []string{file, "--chat", "7"}, "chatapi: the app has no chat with this number\n"},
+		{"a missing file", []string{file + "x"}, "chatapi: open " + file + "x: no such file or directory\n"},
+		{"an invalid message", []string{file, "--chat", "1"},
+			"chatapi: " + file + ": line 2: body must have 1 to 16384 bytes of UTF-8 and not be blank\n"},
+		{"an unknown chat", []string{file, "--chat", "7"}, "chatapi: the app has no chat with this number\n"},
 		{"no chat", []string{file}, "chatapi: " + file + ": line 1: invalid message without a chat_number: " +
 			"want one, or --chat N to import all messages into one chat\n"},
 	} {

@@ -14,7 +14,7 @@ import (
 	"chatapi/pkg/local"
 )
 
-// TestServerAccess asks a server with each kind of protection for its apps.
+// TestServerAccess lists the apps of a server with each kind of protection.
 func TestServerAccess(t *testing.T) {
 	key, hash := auth.NewAdminKey()
 	admin, err := auth.ParseAdmin(hash)
@@ -24,7 +24,7 @@ func TestServerAccess(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		access      accessFlags
-		addr        string // as given to serve
+		addr        string // of serve
 		host        string // of the request
 		credential  string
 		want        int
@@ -34,11 +34,13 @@ func TestServerAccess(t *testing.T) {
 		{"loopback, by its address", accessFlags{}, "127.0.0.1:0", "127.0.0.1", "", 200, "only this machine"},
 		{"loopback, by its address in IPv6", accessFlags{}, "[::1]:0", "[::1]:8000", "", 200, "only this machine"},
 		{"loopback, by another name", accessFlags{}, "127.0.0.1:0", "evil.example", "", 421, "only this machine"},
-		{"loopback, by a name that is allowed", accessFlags{hosts: []string{"chat.test"}}, "127.0.0.1:0", "chat.test", "", 200, "only this machine"},
-		{"loopback, with a key that nobody has", accessFlags{}, "127.0.0.1:0", "localhost", "x", 401, "only this machine"},
+		{"loopback, by an allowed name", accessFlags{hosts: []string{"chat.test"}}, "127.0.0.1:0", "chat.test", "", 200,
+			"only this machine"},
+		{"loopback, with a wrong key", accessFlags{}, "127.0.0.1:0", "localhost", "x", 401, "only this machine"},
 		{"open to everyone", accessFlags{open: true}, "0.0.0.0:0", "chat.example", "", 200, "ANYONE"},
 		{"admin key, without it", accessFlags{admin: admin}, "0.0.0.0:0", "chat.example", "", 401, "with the admin key"},
-		{"admin key, with another", accessFlags{admin: admin}, "0.0.0.0:0", "chat.example", "ca1_no", 401, "with the admin key"},
+		{"admin key, with another", accessFlags{admin: admin}, "0.0.0.0:0", "chat.example", "ca1_no", 401,
+			"with the admin key"},
 		{"admin key", accessFlags{admin: admin}, "0.0.0.0:0", "chat.example", key, 200, "with the admin key"},
 		{"admin key, on loopback too", accessFlags{admin: admin}, "127.0.0.1:0", "localhost", "", 401, "with the admin key"},
 	} {
@@ -57,7 +59,7 @@ func TestServerAccess(t *testing.T) {
 	}
 }
 
-// getApps returns the status with which a server answers GET /api/v1/apps.
+// getApps returns the status of a server's response to GET /api/v1/apps.
 func getApps(t *testing.T, options local.Options, host, credential string) int {
 	t.Helper()
 	b, err := embedded.Open(t.TempDir(), embedded.Options{})

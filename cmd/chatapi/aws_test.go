@@ -13,12 +13,15 @@ import (
 	"testing"
 )
 
-// setEnvironment sets these variables and none else of the SDK's or ours.
+// setEnvironment sets these variables, and unsets the SDK's and our other ones.
 func setEnvironment(t *testing.T, variables map[string]string) {
 	t.Helper()
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		for _, ours := range []string{"AWS_", "OPENSEARCH_", "CREATES_", "STREAM_", "APPS_", "CHATS_", "MESSAGES_", "COUNTERS_", "READERS_", "IDEMPOTENCY_"} {
+		for _, ours := range []string{
+			"AWS_", "OPENSEARCH_", "CREATES_", "STREAM_",
+			"APPS_", "CHATS_", "MESSAGES_", "COUNTERS_", "READERS_", "IDEMPOTENCY_",
+		} {
 			if strings.HasPrefix(name, ours) {
 				t.Setenv(name, "")
 			}
@@ -34,7 +37,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	}
 }
 
-// with returns variables with some changed or, where they are "", left out.
+// with returns a copy of variables with some changed. "" means unset.
 func with(variables map[string]string, changes ...string) map[string]string {
 	changed := maps.Clone(variables)
 	for i := 0; i < len(changes); i += 2 {
@@ -43,11 +46,11 @@ func with(variables map[string]string, changes ...string) map[string]string {
 	return changed
 }
 
-// emulator answers as DynamoDB, SQS and OpenSearch do, in so far as the check
-// at the start goes, where nothing is missing.
+// emulator returns the URL of a server that responds to the checks of serve as
+// DynamoDB, SQS and OpenSearch do. One table or queue does not exist there.
 func emulator(t *testing.T, missing string) string {
 	t.Helper()
-	answers := map[string]string{
+	responses := map[string]string{
 		"DynamoDB_20120810.DescribeTable":         `{"Table":{"LatestStreamArn":"arn:stream"}}`,
 		"DynamoDBStreams_20120810.DescribeStream": `{"StreamDescription":{"Shards":[]}}`,
 		"AmazonSQS.GetQueueAttributes":            `{"Attributes":{}}`,
@@ -64,20 +67,23 @@ func emulator(t *testing.T, missing string) string {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no"}`)
 		default:
-			fmt.Fprint(w, answers[target])
+			fmt.Fprint(w, responses[target])
 		}
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// onEmulator is an environment in which all is there, at one address.
+// onEmulator returns an environment whose engines are all at one URL.
 func onEmulator(url string) map[string]string {
 	return map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_ENDPOINT_URL": url, "OPENSEARCH_ENDPOINT": url,
-		"APPS_TABLE": "apps", "CHATS_TABLE": "chats", "MESSAGES_TABLE": "messages", "COUNTERS_TABLE": "counters", "READERS_TABLE": "readers", "IDEMPOTENCY_TABLE": "idempotency",
-		"CREATES_QUEUE_URL": url + "/0/creates", "CREATES_DEAD_LETTERS_URL": url + "/0/dead-creates", "STREAM_DEAD_LETTERS_URL": url + "/0/letters",
+		"APPS_TABLE": "apps", "CHATS_TABLE": "chats", "MESSAGES_TABLE": "messages",
+		"COUNTERS_TABLE": "counters", "READERS_TABLE": "readers", "IDEMPOTENCY_TABLE": "idempotency",
+		"CREATES_QUEUE_URL":        url + "/0/creates",
+		"CREATES_DEAD_LETTERS_URL": url + "/0/dead-creates",
+		"STREAM_DEAD_LETTERS_URL":  url + "/0/letters",
 	}
 }
 
@@ -91,17 +97,27 @@ func TestServeAWSRefuses(t *testing.T) {
 		env  map[string]string
 		says []string
 	}{
-		{"no variable", map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
-			[]string{"APPS_TABLE", "COUNTERS_TABLE", "READERS_TABLE", "IDEMPOTENCY_TABLE", "CREATES_QUEUE_URL", "CREATES_DEAD_LETTERS_URL", "STREAM_DEAD_LETTERS_URL", "OPENSEARCH_ENDPOINT"}},
+		{"no variable", map[string]string{
+			"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		}, []string{
+			"APPS_TABLE", "COUNTERS_TABLE", "READERS_TABLE", "IDEMPOTENCY_TABLE",
+			"CREATES_QUEUE_URL", "CREATES_DEAD_LETTERS_URL", "STREAM_DEAD_LETTERS_URL", "OPENSEARCH_ENDPOINT",
+		}},
 		{"no table's name", with(onEmulator(all), "CHATS_TABLE", ""), []string{"CHATS_TABLE"}},
-		{"no region", with(onEmulator(all), "AWS_REGION", ""), []string{"set AWS_REGION"}},
-		{"no credentials", with(onEmulator(all), "AWS_ACCESS_KEY_ID", ""), []string{"set AWS_ACCESS_KEY_ID"}},
-		{"one service on AWS", with(onEmulator(all), "AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL_DYNAMODB", all, "AWS_ENDPOINT_URL_SQS", all),
-			[]string{"set AWS_ENDPOINT_URL_DYNAMODB_STREAMS as well"}},
-		{"a table that is not there", with(onEmulator(all), "AWS_ENDPOINT_URL", noTable), []string{"no table counters, which COUNTERS_TABLE names", "chatapi setup"}},
-		{"a queue that is not there", with(onEmulator(all), "AWS_ENDPOINT_URL", noLetters), []string{"no queue " + all + "/0/letters, which STREAM_DEAD_LETTERS_URL names"}},
-		{"an engine that does not answer", with(onEmulator(all), "AWS_ENDPOINT_URL", gone.URL), []string{"look for table apps", "connection refused"}},
-		{"a search engine that does not answer", with(onEmulator(all), "OPENSEARCH_ENDPOINT", gone.URL), []string{"ping OpenSearch", "connection refused"}},
+		{"no region", with(onEmulator(all), "AWS_REGION", ""), []string{"missing AWS region: want AWS_REGION"}},
+		{"no credentials", with(onEmulator(all), "AWS_ACCESS_KEY_ID", ""),
+			[]string{"missing AWS credentials: want AWS_ACCESS_KEY_ID"}},
+		{"one service on AWS",
+			with(onEmulator(all), "AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL_DYNAMODB", all, "AWS_ENDPOINT_URL_SQS", all),
+			[]string{"DynamoDB Streams is on AWS; want AWS_ENDPOINT_URL_DYNAMODB_STREAMS too"}},
+		{"a missing table", with(onEmulator(all), "AWS_ENDPOINT_URL", noTable),
+			[]string{`invalid COUNTERS_TABLE "counters": the table does not exist`, "chatapi setup"}},
+		{"a missing queue", with(onEmulator(all), "AWS_ENDPOINT_URL", noLetters),
+			[]string{`invalid STREAM_DEAD_LETTERS_URL "` + all + `/0/letters": the queue does not exist`}},
+		{"an engine that does not respond", with(onEmulator(all), "AWS_ENDPOINT_URL", gone.URL),
+			[]string{"describe table apps", "connection refused"}},
+		{"a search engine that does not respond", with(onEmulator(all), "OPENSEARCH_ENDPOINT", gone.URL),
+			[]string{"ping OpenSearch", "connection refused"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			setEnvironment(t, tt.env)
@@ -118,11 +134,17 @@ func TestSetupRefuses(t *testing.T) {
 		says string
 	}{
 		{"no search engine", with(all, "OPENSEARCH_ENDPOINT", ""), "OPENSEARCH_ENDPOINT is not set"},
-		{"AWS", with(all, "AWS_ENDPOINT_URL", ""), "DynamoDB is AWS's own"},
-		{"one service on AWS", with(all, "AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://127.0.0.1:1"), "SQS is AWS's own"},
-		{"endpoints that are ignored", with(all, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), "DynamoDB is AWS's own"},
-		{"an endpoint of AWS", with(all, "AWS_ENDPOINT_URL_SQS", "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com"), "SQS is AWS's own"},
-		{"OpenSearch on AWS", with(all, "OPENSEARCH_ENDPOINT", "https://search-1.eu-west-1.es.amazonaws.com"), "OpenSearch is AWS's own"},
+		{"AWS", with(all, "AWS_ENDPOINT_URL", ""), "invalid endpoint of DynamoDB: it is on AWS"},
+		{"one service on AWS",
+			with(all, "AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1",
+				"AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "http://127.0.0.1:1"),
+			"invalid endpoint of SQS: it is on AWS"},
+		{"endpoints that are ignored", with(all, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+			"invalid endpoint of DynamoDB: it is on AWS"},
+		{"an endpoint of AWS", with(all, "AWS_ENDPOINT_URL_SQS", "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com"),
+			"invalid endpoint of SQS: it is on AWS"},
+		{"OpenSearch on AWS", with(all, "OPENSEARCH_ENDPOINT", "https://search-1.eu-west-1.es.amazonaws.com"),
+			"invalid endpoint of OpenSearch: it is on AWS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			setEnvironment(t, tt.env)
@@ -131,7 +153,7 @@ func TestSetupRefuses(t *testing.T) {
 	}
 }
 
-// refuses runs a command that is to end with a status and one line.
+// refuses runs a command that must print one line and end with a status.
 func refuses(t *testing.T, args []string, want int, says ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// backendFlags select the backend of a command that repairs.
+// backendFlags select the backend of an operator's command.
 type backendFlags struct {
 	backend, data *string
 }
@@ -23,29 +23,36 @@ type backendFlags struct {
 func addBackendFlags(cmd *cobra.Command, getenv func(string) string) backendFlags {
 	flags := cmd.Flags()
 	return backendFlags{
-		backend: flags.String("backend", "embedded", "`NAME` of the backend: embedded, a data folder that no server has open; or aws, the tables, queues and index that the environment names"),
-		data:    flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "the data `FOLDER` of the embedded backend, or CHATAPI_DATA"),
+		backend: flags.String("backend", "embedded",
+			"`NAME` of the backend: embedded, a data folder that no server has open; "+
+				"or aws, the tables, queues and index that the environment names"),
+		data: flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData),
+			"data `FOLDER` of the embedded backend, or CHATAPI_DATA"),
 	}
 }
 
 // embedded reports whether the backend is a data folder.
-func (f backendFlags) embedded(cmd *cobra.Command) (bool, error) {
+func (f backendFlags) embedded(cmd *cobra.Command) (bool, error) { return isEmbedded(cmd, *f.backend) }
+
+// isEmbedded reports whether a value of --backend means a data folder. It returns an
+// error if the value, or --data with it, is invalid.
+func isEmbedded(cmd *cobra.Command, backend string) (bool, error) {
 	switch {
-	case *f.backend == "embedded":
+	case backend == "embedded":
 		return true, nil
-	case *f.backend != "aws":
-		return false, cli.Usagef("there is no backend %q, only embedded and aws", *f.backend)
+	case backend != "aws":
+		return false, cli.Usagef("invalid --backend %q: want embedded or aws", backend)
 	case cmd.Flags().Changed("data"):
-		return false, cli.Usagef("--data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
+		return false, cli.Usagef("invalid --data with --backend aws: want --backend embedded, or no --data")
 	default:
 		return false, nil
 	}
 }
 
-// backend is the ports that a command works on.
+// backend is the opened backend of a command.
 type backend struct {
 	chat.Ports
-	shared bool // others may use it at the same time
+	shared bool // others may use the backend concurrently
 	close  func() error
 }
 
@@ -61,13 +68,13 @@ func (f backendFlags) open(cmd *cobra.Command, log *slog.Logger) (*backend, erro
 	}
 	b, err := embedded.Open(*f.data, embedded.Options{Existing: true, Log: log})
 	if err != nil {
-		return nil, stopServer(err)
+		return nil, explainInUse(err)
 	}
 	return &backend{Ports: b.Ports, close: b.Close}, nil
 }
 
-// drain stores and indexes what a stopped server has left in the queue and the
-// stream. On AWS the functions do that.
+// drain stores the creates and indexes the changes that a stopped server left in a
+// data folder. On AWS the functions do that.
 func (b *backend) drain(ctx context.Context, log *slog.Logger) error {
 	if b.shared {
 		return nil
@@ -75,22 +82,22 @@ func (b *backend) drain(ctx context.Context, log *slog.Logger) error {
 	return local.Drain(ctx, log, b.Ports)
 }
 
-// stopServer adds what to do if a server has the folder open.
-func stopServer(err error) error {
+// explainInUse adds what to do to the error of a folder that a server has open.
+func explainInUse(err error) error {
 	if errors.Is(err, embedded.ErrInUse) {
 		return errors.Join(err, errors.New("stop the server first"))
 	}
 	return err
 }
 
-// openAWS returns the ports that the environment names.
+// openAWS returns the ports of the engines that the environment names.
 func openAWS(ctx context.Context) (chat.Ports, error) {
 	cfg, err := loadAWS(ctx)
 	if err != nil {
 		return chat.Ports{}, err
 	}
 	names, err := awsbackend.ConfigFromEnv()
-	if err := errors.Join(err, mixed(services(cfg))); err != nil {
+	if err := errors.Join(err, checkEndpoints(services(cfg))); err != nil {
 		return chat.Ports{}, err
 	}
 	return awsbackend.New(cfg, names)

@@ -14,19 +14,21 @@ import (
 	"chatapi/internal/cost"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// costCommand returns the command that says what a load costs a month on AWS.
+// costCommand returns the command that calculates what a load costs a month on AWS.
 func costCommand() *cobra.Command {
 	load := cost.Load{CreatesPerSecond: 10, ReadsPerSecond: 50, SearchesPerSecond: 1, MessageBytes: 200, Chats: 1000}
 	stack := cost.TemplateStack()
 	var asJSON, prices bool
 	cmd := &cobra.Command{
 		Use:     "cost",
-		Short:   "Say what a load costs a month on AWS, what dominates and what to do about it",
+		Short:   "Calculate what a load costs a month on AWS, what dominates and how to reduce it",
 		GroupID: cli.GroupServer,
-		Long: "cost works out what the stack of template.yaml costs a month: from the calls that the operations make, which tests count, " +
-			"from list prices without free tiers, and from a load. It calls nothing.",
+		Long: `Calculate what the stack of template.yaml costs a month for a load, from the
+calls of each operation, which tests count, and from list prices without free
+tiers. No request is sent.`,
 		Example: "  chatapi cost --creates-per-second 100 --reads-per-second 500 --message-bytes 300",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,29 +52,37 @@ func costCommand() *cobra.Command {
 			return printReport(cmd.OutOrStdout(), report)
 		},
 	}
-	flags := cmd.Flags()
-	flags.Float64Var(&load.CreatesPerSecond, "creates-per-second", load.CreatesPerSecond, "creates of messages, on average over the month")
-	flags.Float64Var(&load.ReadsPerSecond, "reads-per-second", load.ReadsPerSecond, "reads of a message or a chat")
-	flags.Float64Var(&load.SearchesPerSecond, "searches-per-second", load.SearchesPerSecond, "searches")
-	flags.IntVar(&load.MessageBytes, "message-bytes", load.MessageBytes, "bytes of a message's body")
-	flags.IntVar(&load.Chats, "chats", load.Chats, "chats that the messages go to, evenly")
-	flags.BoolVar(&stack.HTTPAPI, "http-api", false, "an HTTP API in place of the REST API")
-	flags.BoolVar(&stack.Serverless, "search-serverless", false, "OpenSearch Serverless in place of the domain")
-	flags.StringVar(&stack.SearchInstance, "search-instance", stack.SearchInstance, "type of the domain's nodes")
-	flags.IntVar(&stack.SearchNodes, "search-nodes", stack.SearchNodes, "nodes of the domain")
-	flags.IntVar(&stack.SearchGiB, "search-gib", stack.SearchGiB, "disk of each node, in GiB")
-	flags.Float64Var(&stack.BatchWindow, "batch-window", stack.BatchWindow, "batching window of the writer, in seconds")
-	flags.IntVar(&stack.Writers, "writers", stack.Writers, "writers at the same time, at most")
-	flags.BoolVar(&prices, "prices", false, "print the prices, where and when each was read, and what is assumed")
-	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	addLoadFlags(cmd.Flags(), &load)
+	addStackFlags(cmd.Flags(), &stack)
+	cmd.Flags().BoolVar(&prices, "prices", false, "print the prices with their sources and dates, and the assumptions")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// checkLoad refuses figures that mean nothing.
+func addLoadFlags(flags *pflag.FlagSet, load *cost.Load) {
+	flags.Float64Var(&load.CreatesPerSecond, "creates-per-second", load.CreatesPerSecond,
+		"creates of messages, on average over the month")
+	flags.Float64Var(&load.ReadsPerSecond, "reads-per-second", load.ReadsPerSecond, "reads of a message or a chat")
+	flags.Float64Var(&load.SearchesPerSecond, "searches-per-second", load.SearchesPerSecond, "searches")
+	flags.IntVar(&load.MessageBytes, "message-bytes", load.MessageBytes, "bytes of the body of a message")
+	flags.IntVar(&load.Chats, "chats", load.Chats, "chats, which get the messages evenly")
+}
+
+func addStackFlags(flags *pflag.FlagSet, stack *cost.Stack) {
+	flags.BoolVar(&stack.HTTPAPI, "http-api", false, "an HTTP API instead of the REST API")
+	flags.BoolVar(&stack.Serverless, "search-serverless", false, "OpenSearch Serverless instead of the domain")
+	flags.StringVar(&stack.SearchInstance, "search-instance", stack.SearchInstance, "type of the domain's nodes")
+	flags.IntVar(&stack.SearchNodes, "search-nodes", stack.SearchNodes, "nodes of the domain")
+	flags.IntVar(&stack.SearchGiB, "search-gib", stack.SearchGiB, "disk of each node in GiB")
+	flags.Float64Var(&stack.BatchWindow, "batch-window", stack.BatchWindow, "batching window of the writer in seconds")
+	flags.IntVar(&stack.Writers, "writers", stack.Writers, "maximum number of concurrent writers")
+}
+
+// checkLoad returns an error if a figure is out of range.
 func checkLoad(load cost.Load, stack cost.Stack) error {
 	for _, figure := range []struct {
-		flag            string
-		is, least, most float64
+		flag        string
+		n, min, max float64
 	}{
 		{"creates-per-second", load.CreatesPerSecond, 0, 1e6},
 		{"reads-per-second", load.ReadsPerSecond, 0, 1e6},
@@ -84,8 +94,8 @@ func checkLoad(load cost.Load, stack cost.Stack) error {
 		{"batch-window", stack.BatchWindow, 0, 300},
 		{"writers", float64(stack.Writers), 2, 1000},
 	} {
-		if math.IsNaN(figure.is) || figure.is < figure.least || figure.is > figure.most {
-			return cli.Usagef("--%s must be from %.0f to %.0f", figure.flag, figure.least, figure.most)
+		if math.IsNaN(figure.n) || figure.n < figure.min || figure.n > figure.max {
+			return cli.Usagef("invalid --%s %v: want %.0f to %.0f", figure.flag, figure.n, figure.min, figure.max)
 		}
 	}
 	return nil
@@ -98,20 +108,23 @@ func encode(w io.Writer, v any) error {
 }
 
 func printReport(w io.Writer, r cost.Report) error {
-	fmt.Fprintf(w, "%g creates, %g reads and %g searches a second; messages of %d bytes in %d chats; %s, list prices (chatapi cost --prices)\n\n",
-		r.Load.CreatesPerSecond, r.Load.ReadsPerSecond, r.Load.SearchesPerSecond, r.Load.MessageBytes, r.Load.Chats, r.Region)
+	fmt.Fprintf(w, "%s, %s and %s a second; messages of %s in %s; %s, list prices (chatapi cost --prices)\n\n",
+		cli.Count(r.Load.CreatesPerSecond, "create"), cli.Count(r.Load.ReadsPerSecond, "read"),
+		cli.Count(r.Load.SearchesPerSecond, "search"), cli.Count(r.Load.MessageBytes, "byte"),
+		cli.Count(r.Load.Chats, "chat"), r.Region)
 	fmt.Fprintf(w, "$%.2f a month", r.Dollars)
+	plurals := map[string]string{cost.Create: "creates", cost.Read: "reads", cost.Search: "searches"}
 	for _, activity := range []string{cost.Create, cost.Read, cost.Search} {
 		if dollars, ok := r.PerMillion[activity]; ok {
-			fmt.Fprintf(w, "; $%.2f per million %s", dollars, map[string]string{cost.Create: "creates", cost.Read: "reads", cost.Search: "searches"}[activity])
+			fmt.Fprintf(w, "; $%.2f per million %s", dollars, plurals[activity])
 		}
 	}
 	fmt.Fprintf(w, "\n\nWhat dominates:\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	const most = 12
+	const maxLines = 12
 	var rest float64
 	for i, l := range r.Lines {
-		if i >= most {
+		if i >= maxLines {
 			rest += l.Dollars
 			continue
 		}
@@ -123,7 +136,7 @@ func printReport(w io.Writer, r cost.Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nWhat to do about it, each alone:\n")
+	fmt.Fprintf(w, "\nHow to reduce it, each option by itself:\n")
 	for _, o := range r.Options {
 		verb, dollars := "saves", o.Saving
 		if dollars < 0 {
@@ -155,7 +168,7 @@ func printPrices(w io.Writer, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s: %s per %s\n  %s, %s\n", name, strings.Join(tiers, ", then "), p.Per, p.Source, p.Date)
 	}
-	fmt.Fprintf(w, "\nAssumed:\n\n")
+	fmt.Fprintf(w, "\nAssumptions:\n\n")
 	for _, name := range slices.Sorted(maps.Keys(prices.Assumptions)) {
 		a := prices.Assumptions[name]
 		fmt.Fprintf(w, "%s: %g (%s)\n", name, a.Value, a.Why)

@@ -15,14 +15,24 @@ func TestCost(t *testing.T) {
 		name   string
 		args   []string
 		status int
-		says   []string // in what it prints
+		says   []string // in the output
 	}{
-		{"as it is", nil, 0, []string{"a month", "per million creates", "What dominates:", "API Gateway: requests", "HTTP API in place of the REST API"}},
-		{"an option that is taken is not offered", []string{"--http-api"}, 0, []string{"a month"}},
-		{"a load", []string{"--creates-per-second", "100", "--reads-per-second", "0", "--message-bytes", "300"}, 0, []string{"100 creates, 0 reads"}},
-		{"prices", []string{"--prices"}, 0, []string{"us-east-1", "sqs-standard-request: 4e-07", "https://", "Assumed:"}},
-		{"a body that is too long", []string{"--message-bytes", "20000"}, 2, []string{"--message-bytes must be from 1 to 16384"}},
-		{"a rate that is none", []string{"--creates-per-second", "NaN"}, 2, []string{"--creates-per-second must be"}},
+		{"default load", nil, 0,
+			[]string{
+				"a month", "per million creates", "What dominates:", "API Gateway: requests",
+				"How to reduce it, each option by itself:", "HTTP API in place of the REST API",
+			}},
+		{"plurals",
+			[]string{"--creates-per-second", "1", "--reads-per-second", "0.5", "--chats", "1", "--message-bytes", "1"}, 0,
+			[]string{"1 create, 0.5 reads and 1 search a second; messages of 1 byte in 1 chat;"}},
+		{"an option that is already used", []string{"--http-api"}, 0, []string{"a month"}},
+		{"a load", []string{"--creates-per-second", "100", "--reads-per-second", "0", "--message-bytes", "300"}, 0,
+			[]string{"100 creates, 0 reads"}},
+		{"prices", []string{"--prices"}, 0, []string{"us-east-1", "sqs-standard-request: 4e-07", "https://", "Assumptions:"}},
+		{"a body above the limit", []string{"--message-bytes", "20000"}, 2,
+			[]string{"invalid --message-bytes 20000: want 1 to 16384"}},
+		{"not a number", []string{"--creates-per-second", "NaN"}, 2,
+			[]string{"invalid --creates-per-second NaN: want 0 to 1000000"}},
 		{"an instance without a price", []string{"--search-instance", "x1.search"}, 1, []string{"no price for x1.search"}},
 		{"an argument", []string{"all"}, 2, []string{`unexpected argument "all": want none`}},
 	} {
@@ -34,7 +44,7 @@ func TestCost(t *testing.T) {
 			}
 			for _, text := range tt.says {
 				if !strings.Contains(out.String(), text) {
-					t.Errorf("it does not say %q: %s", text, out.String())
+					t.Errorf("does not print %q: %s", text, out.String())
 				}
 			}
 		})
@@ -57,7 +67,7 @@ func TestCostJSON(t *testing.T) {
 
 func noEnvironment(string) string { return "" }
 
-// TestCostInGuide holds that docs/deploy.md shows what the command prints.
+// TestCostInGuide checks that docs/deploy.md shows the output of the command.
 func TestCostInGuide(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/deploy.md")
 	if err != nil {
@@ -68,6 +78,6 @@ func TestCostInGuide(t *testing.T) {
 		t.Fatal(out.String())
 	}
 	if !strings.Contains(string(guide), "$ bin/chatapi cost\n"+out.String()+"```\n") {
-		t.Errorf("docs/deploy.md shows another output than this:\n%s", out.String())
+		t.Errorf("docs/deploy.md must show this output:\n%s", out.String())
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// transferred is what an export and an import keep of a line.
+// transferred has the fields of a line that an export and an import keep.
 type transferred struct {
 	Type     string            `json:"type"`
 	Chat     int64             `json:"chat_number"`
@@ -26,19 +26,18 @@ type transferred struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
-// TestImportKilled kills an import again and again, and the server under it
-// once, and holds that an export has what was imported: each message once and in
-// the order of the file.
+// TestImportKilled kills an import several times and its server once, and checks
+// that an export has what was imported: each message once, in the order of the file.
 func TestImportKilled(t *testing.T) {
 	const chats, messages, kills = 5, 200, 4
 	data := filepath.Join(t.TempDir(), "data")
 	s := start(t, "127.0.0.1:0", data)
-	made, err := s.api.CreateApp(t.Context(), client.CreateAppRequest{Name: "copy"})
+	created, err := s.api.CreateApp(t.Context(), client.CreateAppRequest{Name: "copy"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("CHATAPI_URL", "http://"+s.addr)
-	t.Setenv("CHATAPI_APP", made.Data.AppToken)
+	t.Setenv("CHATAPI_APP", created.Data.AppToken)
 	var want []transferred
 	for c := range int64(chats) {
 		want = append(want, transferred{Type: "chat", Chat: c + 1, Title: fmt.Sprintf("chat %d", c+1)})
@@ -55,7 +54,7 @@ func TestImportKilled(t *testing.T) {
 	killed := 0
 	for killed < kills {
 		if !importAndKill(t, file, time.Duration(killed+1)*60*time.Millisecond) {
-			break // it was done before
+			break // it had ended before
 		}
 		killed++
 	}
@@ -70,7 +69,7 @@ func TestImportKilled(t *testing.T) {
 	s.kill()
 	s = start(t, s.addr, data)
 	if err := last.Wait(); err != nil {
-		t.Fatalf("the import over a restart of the server: %v", err)
+		t.Fatalf("the import during a restart of the server: %v", err)
 	}
 
 	within(t, 20*time.Second, "all is stored", func() bool { return len(exported(t)) >= len(want) })
@@ -79,8 +78,8 @@ func TestImportKilled(t *testing.T) {
 	}
 }
 
-// importAndKill runs an import and kills it after a while. It returns false
-// where the import was done before.
+// importAndKill runs an import and kills it after a while. It returns false if the
+// import had ended before.
 func importAndKill(t *testing.T, file string, after time.Duration) bool {
 	t.Helper()
 	process := command(t, "import", file)

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// keysCommand holds the commands on keys.
+// keysCommand returns the command whose subcommands generate keys.
 func keysCommand() *cobra.Command {
 	cmd := cli.Group(&cobra.Command{
 		Use:     "keys",
@@ -19,9 +19,8 @@ func keysCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "admin",
 		Short: "Generate an admin key and print it with its hash",
-		Long: `Generate an admin key, which lets its owner create and list apps, and print
-the variables with the key, for "chatapi apps", and with its SHA-256 hash, for
-"chatapi serve".`,
+		Long: `Generate an admin key, with which apps are created and listed. Print the variables
+with the key, for "chatapi apps", and with its SHA-256 hash, for "chatapi serve".`,
 		Example: `  chatapi keys admin`,
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

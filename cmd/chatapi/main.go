@@ -1,5 +1,5 @@
-// Command chatapi runs the chat backend on one machine, by itself or over the
-// engines that it has on AWS, and calls it wherever it runs.
+// Command chatapi serves the chat backend on one machine, from a data folder or from
+// the engines that it uses on AWS, is a client of it, and has operators' tools.
 package main
 
 import (
@@ -21,10 +21,15 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run returns the exit status of the command that the arguments name.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run runs the command that the arguments name and returns its exit status.
+func run(
+	ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer,
+) int {
 	root := cli.New(getenv)
-	root.AddGroup(&cobra.Group{ID: groupRepair, Title: "When something went wrong:"})
-	root.AddCommand(serveCommand(getenv), setupCommand(), keysCommand(), costCommand(), dlqCommand(getenv), reindexCommand(getenv), verifyCommand(getenv))
+	root.AddGroup(&cobra.Group{ID: groupRepair, Title: "Repair:"})
+	root.AddCommand(
+		serveCommand(getenv), setupCommand(), keysCommand(), costCommand(),
+		dlqCommand(getenv), reindexCommand(getenv), verifyCommand(getenv),
+	)
 	return cli.Run(ctx, root, args, stdin, stdout, stderr)
 }

@@ -19,7 +19,8 @@ import (
 	"chatapi/pkg/client"
 )
 
-// TestMain lets the test binary be the command, so that a test can kill it.
+// TestMain runs the command in place of the tests if a variable is set, so that a
+// test can run and kill the command as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHATAPI_TEST_BE_COMMAND") == "1" {
 		main()
@@ -45,16 +46,24 @@ func TestServeRefuses(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"a port in use", []string{"serve", "--addr", taken.Addr().String(), "--data", t.TempDir()}, 1, "is in use by another program"},
-		{"no port", []string{"serve", "--addr", "nowhere", "--data", t.TempDir()}, 2, `is to be like 127.0.0.1:8000, not "nowhere"`},
-		{"a port that is none", []string{"serve", "--addr", "127.0.0.1:70000", "--data", t.TempDir()}, 2, `not "127.0.0.1:70000"`},
-		{"an address of another machine", []string{"serve", "--addr", "192.0.2.1:8000", "--open", "--data", t.TempDir()}, 1, "listen on 192.0.2.1:8000"},
-		{"every address without an admin key", []string{"serve", "--addr", ":0", "--data", t.TempDir()}, 2, `invalid --addr ":0" without an admin key`},
-		{"an address of the network without an admin key", []string{"serve", "--addr", "192.0.2.1:8000", "--data", t.TempDir()}, 2, "or --open"},
-		{"a folder that cannot be made", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1, "create data folder"},
+		{"a port in use", []string{"serve", "--addr", taken.Addr().String(), "--data", t.TempDir()}, 1,
+			"in use by another program; want a free address"},
+		{"no port", []string{"serve", "--addr", "nowhere", "--data", t.TempDir()}, 2,
+			`invalid --addr "nowhere": want HOST:PORT`},
+		{"an invalid port", []string{"serve", "--addr", "127.0.0.1:70000", "--data", t.TempDir()}, 2,
+			`invalid --addr "127.0.0.1:70000": want HOST:PORT`},
+		{"an address of another machine", []string{"serve", "--addr", "192.0.2.1:8000", "--open", "--data", t.TempDir()}, 1,
+			"listen on 192.0.2.1:8000"},
+		{"every address without an admin key", []string{"serve", "--addr", ":0", "--data", t.TempDir()}, 2,
+			`invalid --addr ":0" without an admin key`},
+		{"an address of the network without an admin key",
+			[]string{"serve", "--addr", "192.0.2.1:8000", "--data", t.TempDir()}, 2, "or --open"},
+		{"a folder that cannot be created", []string{"serve", "--addr", free, "--data", filepath.Join(file, "data")}, 1,
+			"create data folder"},
 		{"a foreign folder", []string{"serve", "--addr", free, "--data", foreign}, 1, "not chatapi's"},
-		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2, "--data is for the embedded backend"},
-		{"an unknown backend", []string{"serve", "--backend", "ram"}, 2, `no backend "ram"`},
+		{"a folder for the aws backend", []string{"serve", "--backend", "aws", "--data", t.TempDir()}, 2,
+			"invalid --data with --backend aws"},
+		{"an unknown backend", []string{"serve", "--backend", "ram"}, 2, `invalid --backend "ram": want embedded or aws`},
 		{"an argument of setup", []string{"setup", "here"}, 2, `unexpected argument "here": want none`},
 		{"an unknown flag", []string{"serve", "--port", "1"}, 2, "unknown flag: --port"},
 		{"an argument", []string{"serve", "here"}, 2, `unexpected argument "here": want none`},
@@ -77,10 +86,11 @@ func TestServeRefuses(t *testing.T) {
 
 func TestServeEnvironment(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // start, and stop at once
+	cancel() // stop immediately after the start
 	env := map[string]string{"CHATAPI_ADDR": "127.0.0.1:0", "CHATAPI_DATA": filepath.Join(t.TempDir(), "there")}
 	var stdout, stderr bytes.Buffer
-	if status := run(ctx, []string{"serve"}, func(name string) string { return env[name] }, nil, &stdout, &stderr); status != 0 {
+	getenv := func(name string) string { return env[name] }
+	if status := run(ctx, []string{"serve"}, getenv, nil, &stdout, &stderr); status != 0 {
 		t.Fatalf("status %d: %s", status, stderr.String())
 	}
 	for _, want := range []string{"http://127.0.0.1:", env["CHATAPI_DATA"], "try: curl -X POST http://127.0.0.1:"} {
@@ -90,14 +100,14 @@ func TestServeEnvironment(t *testing.T) {
 	}
 }
 
-// server is the command in a process of its own.
+// server is a process that runs the command serve.
 type server struct {
 	process *exec.Cmd
 	addr    string
 	api     *client.Client
 }
 
-// command returns the command in a process of its own, which is not started.
+// command returns a process that runs the command and is not started yet.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -110,7 +120,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return process
 }
 
-// start starts a server on an address, whose port 0 is any free one.
+// start starts a server on an address. Port 0 is any free port.
 func start(t *testing.T, addr, data string) server {
 	t.Helper()
 	process := command(t, "serve", "--addr", addr, "--data", data)
@@ -140,12 +150,12 @@ func (s server) kill() {
 	_ = s.process.Wait()
 }
 
-// acknowledged is what clients got a 201 for: message bodies by number.
+// acknowledged has the creates that were acknowledged: message bodies by number.
 type acknowledged struct {
 	mu       sync.Mutex
 	messages []map[int64]string // of chat 1, chat 2 …
 	highest  []int64
-	pending  []keyed // creates with a key that were not answered
+	pending  []keyed // creates with a key that got no response
 }
 
 // keyed is a create whose body is its Idempotency-Key.
@@ -154,7 +164,7 @@ type keyed struct {
 	body string
 }
 
-func (a *acknowledged) notAnswered(k keyed) {
+func (a *acknowledged) noResponse(k keyed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.pending = append(a.pending, k)
@@ -171,9 +181,9 @@ func (a *acknowledged) add(chat int, number int64, body string) error {
 	return nil
 }
 
-// TestKill is promises 1, 2, 6 and 7 over kill -9 of the server under load:
-// what was acknowledged is there exactly once, numbering goes on above it,
-// search finds it, and what is sent again with its key is there once.
+// TestKill checks promises 1, 2, 6 and 7 when the server is killed under load: each
+// acknowledged message is stored exactly once, later numbers are higher, search
+// finds the messages, and retries with the same key create nothing.
 func TestKill(t *testing.T) {
 	const chats, rounds, clients = 4, 3, 16
 	data := filepath.Join(t.TempDir(), "data")
@@ -195,14 +205,14 @@ func TestKill(t *testing.T) {
 		s = start(t, "127.0.0.1:0", data)
 		for chat := range chats {
 			body := fmt.Sprintf("after kill %d", round)
-			made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})
+			created, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if made.MessageNumber <= acks.highest[chat] {
-				t.Fatalf("chat %d: number %d after %d was acknowledged", chat+1, made.MessageNumber, acks.highest[chat])
+			if created.MessageNumber <= acks.highest[chat] {
+				t.Fatalf("chat %d: number %d after %d was acknowledged", chat+1, created.MessageNumber, acks.highest[chat])
 			}
-			if err := acks.add(chat, made.MessageNumber, body); err != nil {
+			if err := acks.add(chat, created.MessageNumber, body); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -213,21 +223,21 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// sendAgain repeats the creates with a key that a kill left unanswered.
+// sendAgain retries the creates with a key that got no response because of a kill.
 func sendAgain(t *testing.T, s server, token string, acks *acknowledged) {
 	t.Helper()
 	for _, k := range acks.pending {
 		var number int64
 		for range 2 {
-			made, err := s.api.CreateMessage(t.Context(), token, numberOf(k.chat),
+			created, err := s.api.CreateMessage(t.Context(), token, numberOf(k.chat),
 				client.CreateMessageRequest{Body: k.body}, client.CreateMessageParams{IdempotencyKey: k.body})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if number != 0 && made.MessageNumber != number {
-				t.Errorf("%s has number %d and then %d", k.body, number, made.MessageNumber)
+			if number != 0 && created.MessageNumber != number {
+				t.Errorf("%s has number %d and then %d", k.body, number, created.MessageNumber)
 			}
-			number = made.MessageNumber
+			number = created.MessageNumber
 		}
 		if err := acks.add(k.chat, number, k.body); err != nil {
 			t.Error(err)
@@ -237,7 +247,7 @@ func sendAgain(t *testing.T, s server, token string, acks *acknowledged) {
 }
 
 // loadUntilKilled creates messages from many clients, half of them with keys,
-// and kills the server in the middle of it.
+// and kills the server meanwhile.
 func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, round, clients int) {
 	t.Helper()
 	var load sync.WaitGroup
@@ -250,14 +260,15 @@ func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, r
 				if worker%2 == 0 {
 					params = append(params, client.CreateMessageParams{IdempotencyKey: body})
 				}
-				made, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), client.CreateMessageRequest{Body: body}, params...)
+				request := client.CreateMessageRequest{Body: body}
+				created, err := s.api.CreateMessage(t.Context(), token, numberOf(chat), request, params...)
 				if err != nil && len(params) > 0 {
-					acks.notAnswered(keyed{chat, body})
+					acks.noResponse(keyed{chat, body})
 				}
 				if err != nil {
 					return // killed
 				}
-				if err := acks.add(chat, made.MessageNumber, body); err != nil {
+				if err := acks.add(chat, created.MessageNumber, body); err != nil {
 					t.Error(err)
 				}
 			}
@@ -268,11 +279,11 @@ func loadUntilKilled(t *testing.T, s server, token string, acks *acknowledged, r
 	load.Wait()
 }
 
-// numberOf returns the number of a chat by its place in acknowledged.
+// numberOf returns the number of a chat from its index in acknowledged.
 func numberOf(chat int) int64 { return int64(chat) + 1 }
 
 // checkChat compares what is stored with what was acknowledged. Batches are
-// stored side by side, so the highest number may be stored before the others.
+// stored concurrently, so the highest number may be stored before the others.
 func checkChat(t *testing.T, s server, token string, number int64, want map[int64]string) {
 	t.Helper()
 	name := fmt.Sprintf("chat %d", number)
@@ -303,7 +314,8 @@ func checkChat(t *testing.T, s server, token string, number int64, want map[int6
 		}
 	}
 	within(t, 20*time.Second, "search finds every stored message of "+name, func() bool {
-		return s.countFound(t, token, number, "r0") == countWith(stored, "r0") && s.countFound(t, token, number, "after") == countWith(stored, "after")
+		return s.countFound(t, token, number, "r0") == countWith(stored, "r0") &&
+			s.countFound(t, token, number, "after") == countWith(stored, "after")
 	})
 }
 
@@ -339,7 +351,8 @@ func (s server) countFound(t *testing.T, token string, chat int64, query string)
 	t.Helper()
 	next := ""
 	for {
-		page, err := s.api.SearchMessages(t.Context(), token, chat, client.SearchRequest{Query: query, Limit: 200, Next: next})
+		request := client.SearchRequest{Query: query, Limit: 200, Next: next}
+		page, err := s.api.SearchMessages(t.Context(), token, chat, request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -350,11 +363,11 @@ func (s server) countFound(t *testing.T, token string, chat int64, query string)
 	}
 }
 
-func within(t *testing.T, most time.Duration, what string, holds func() bool) {
+func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(most); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", most, what)
+			t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }

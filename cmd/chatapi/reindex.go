@@ -19,21 +19,20 @@ const reindexExamples = `  chatapi reindex --data /var/lib/chatapi
   chatapi reindex --backend aws
   chatapi reindex --backend aws --abandon`
 
-// reindexCommand is the command that builds the search index anew from what is
-// stored.
+// reindexCommand returns the command that builds a new search index from the rows.
 func reindexCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reindex",
-		Short: "Build the search index anew from what is stored, and put it in the place of the old one",
-		Long: `Build the search index anew from what is stored, and put it in the place of
-the old one. On aws the old index serves meanwhile, and no search misses
-anything. Called again after it was stopped, it goes on where it was.`,
+		Short: "Build a new search index from what is stored, and switch to it",
+		Long: `Build a new search index from what is stored, and switch to it. On aws the old
+index serves meanwhile, and no search misses a message. A reindex that was stopped
+continues when it is run again.`,
 		Example: reindexExamples,
 		GroupID: groupRepair,
 		Args:    cli.NoArgs,
 	}
 	backend := addBackendFlags(cmd, getenv)
-	abandon := cmd.Flags().Bool("abandon", false, "remove what was built so far instead of going on")
+	abandon := cmd.Flags().Bool("abandon", false, "remove what was built so far instead of continuing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		scanner, build, err := openRebuild(cmd, backend)
 		if err != nil {
@@ -48,9 +47,8 @@ anything. Called again after it was stopped, it goes on where it was.`,
 	return cmd
 }
 
-// openRebuild begins or resumes a rebuild of the index of the backend that the
-// flags name. In a data folder the index itself is not opened, because it may be
-// damaged.
+// openRebuild begins or resumes a rebuild of the index of the backend that the flags
+// select. It does not open the index of a data folder, because it may be damaged.
 func openRebuild(cmd *cobra.Command, f backendFlags) (chat.Scanner, chat.Rebuild, error) {
 	inFolder, err := f.embedded(cmd)
 	if err != nil {
@@ -59,7 +57,7 @@ func openRebuild(cmd *cobra.Command, f backendFlags) (chat.Scanner, chat.Rebuild
 	if inFolder {
 		b, err := embedded.OpenRebuild(*f.data)
 		if err != nil {
-			return nil, nil, stopServer(err)
+			return nil, nil, explainInUse(err)
 		}
 		return b.Scanner, b, nil
 	}
@@ -71,21 +69,23 @@ func openRebuild(cmd *cobra.Command, f backendFlags) (chat.Scanner, chat.Rebuild
 	return ports.Scanner, build, err
 }
 
+// runReindex runs a rebuild and prints its progress.
 func runReindex(ctx context.Context, scanner chat.Scanner, build chat.Rebuild, stdout io.Writer) error {
-	begun := time.Now()
+	start := time.Now()
 	if p := build.Progress(); p.Messages > 0 {
-		fmt.Fprintf(stdout, "going on after %d messages\n", p.Messages)
+		fmt.Fprintf(stdout, "continuing after %s\n", cli.Count(p.Messages, "message"))
 	}
 	result, err := reindex.New(scanner, build, reindex.Options{Report: func(p chat.Progress) {
-		fmt.Fprintf(stdout, "%d messages after %v\n", p.Messages, time.Since(begun).Round(time.Second))
+		fmt.Fprintf(stdout, "%s after %v\n", cli.Count(p.Messages, "message"), time.Since(start).Round(time.Second))
 	}}).Run(ctx)
 	if err != nil {
-		return fmt.Errorf("%w; call reindex again to go on", err)
+		return fmt.Errorf("%w; run chatapi reindex again to continue", err)
 	}
-	fmt.Fprintf(stdout, "the new index is live: %d messages, and %d changes meanwhile, in %v\n",
-		result.Messages, result.Changed, time.Since(begun).Round(time.Second))
+	fmt.Fprintf(stdout, "the new index is live: %s, and %s meanwhile, in %v\n",
+		cli.Count(result.Messages, "message"), cli.Count(result.Changed, "change"), time.Since(start).Round(time.Second))
 	if result.Refused > 0 {
-		return fmt.Errorf("the index refused %d messages, the first because: %s", result.Refused, result.Refusal)
+		return fmt.Errorf("the index refused %s, the first because: %s",
+			cli.Count(result.Refused, "message"), result.Refusal)
 	}
 	return nil
 }

@@ -29,42 +29,46 @@ const serveExamples = `  chatapi serve
   CHATAPI_ADMIN_KEY_SHA256=… chatapi serve --addr 0.0.0.0:80 --data /var/lib/chatapi
   chatapi serve --backend aws`
 
-// serveCommand is the command that runs the API until it is stopped.
+// serveCommand returns the command that serves the API until it is stopped.
 func serveCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
-		Short:   "Serve the API, with everything in one folder or from DynamoDB, SQS and OpenSearch",
+		Short:   "Serve the API from a data folder, or from DynamoDB, SQS and OpenSearch",
 		Example: serveExamples,
 		GroupID: cli.GroupServer,
 		Args:    cli.NoArgs,
 	}
 	flags := cmd.Flags()
-	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr), "listen on `HOST:PORT`, or CHATAPI_ADDR; port 0 takes a free one")
-	backend := flags.String("backend", "embedded", "`NAME` of the backend: embedded keeps everything in the data folder; aws uses the tables, queues and index that the environment names")
-	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData), "keep the data in `FOLDER`, or CHATAPI_DATA; made where it is missing")
+	addr := flags.String("addr", cmp.Or(getenv("CHATAPI_ADDR"), defaultAddr),
+		"listen on `HOST:PORT`, or CHATAPI_ADDR; port 0 is any free port")
+	backend := flags.String("backend", "embedded",
+		"`NAME` of the backend: embedded stores everything in the data folder; "+
+			"aws uses the tables, queues and index that the environment names")
+	data := flags.String("data", cmp.Or(getenv("CHATAPI_DATA"), defaultData),
+		"data `FOLDER`, or CHATAPI_DATA; created if it does not exist")
 	var access accessFlags
-	flags.BoolVar(&access.open, "open", false, "let anyone who reaches the server create apps and list their tokens")
-	flags.StringArrayVar(&access.hosts, "host", nil, "`NAME` by which requests may address a server without an admin key, besides localhost")
+	flags.BoolVar(&access.open, "open", false, "allow anyone who reaches the server to create apps and list their tokens")
+	flags.StringArrayVar(&access.hosts, "host", nil,
+		"`NAME` in the Host header that a server without an admin key accepts, besides localhost; can be repeated")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stdout, stderr := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		var err error
 		if access.admin, err = auth.ParseAdmin(getenv("CHATAPI_ADMIN_KEY_SHA256")); err != nil {
 			return cli.Usagef("CHATAPI_ADMIN_KEY_SHA256: %w", err)
 		}
-		switch {
-		case *backend == "embedded":
-			return serveEmbedded(ctx, *addr, *data, access, stdout, stderr)
-		case *backend != "aws":
-			return cli.Usagef("there is no backend %q, only embedded and aws", *backend)
-		case flags.Changed("data"):
-			return cli.Usagef("--data is for the embedded backend; aws keeps its data in DynamoDB, SQS and OpenSearch")
-		default:
-			return serveAWS(ctx, *addr, access, stdout, stderr)
+		inFolder, err := isEmbedded(cmd, *backend)
+		if err != nil {
+			return err
 		}
+		if inFolder {
+			return serveEmbedded(ctx, *addr, *data, access, stdout, stderr)
+		}
+		return serveAWS(ctx, *addr, access, stdout, stderr)
 	}
 	return cmd
 }
 
+// serveEmbedded serves the API from a data folder until the context ends.
 func serveEmbedded(ctx context.Context, addr, data string, access accessFlags, stdout, stderr io.Writer) error {
 	options, err := access.options(addr)
 	if err != nil {
@@ -85,20 +89,22 @@ func serveEmbedded(ctx context.Context, addr, data string, access accessFlags, s
 	return errors.Join(err, backend.Close())
 }
 
-// announce says that the server can be used, how, and by whom.
-func announce(stdout io.Writer, listener net.Listener, where string, access accessFlags) {
+// announce prints where the server listens, who may create apps, and an example.
+func announce(stdout io.Writer, listener net.Listener, source string, access accessFlags) {
 	url := "http://" + listener.Addr().String()
 	header := ""
 	if access.admin.Configured() {
 		header = ` -H "Authorization: Bearer $CHATAPI_ADMIN_KEY"`
 	}
-	fmt.Fprintf(stdout, "chatapi serves %s %s; Ctrl-C stops it\n", url, where)
+	fmt.Fprintf(stdout, "chatapi serves %s %s; Ctrl-C stops it\n", url, source)
 	fmt.Fprintf(stdout, "%s\n", access.describe(listener.Addr().String()))
-	fmt.Fprintf(stdout, "try: curl -X POST %s/api/v1/apps%s -H 'Content-Type: application/json' -d '{\"name\":\"My app\"}'\n", url, header)
+	const request = `try: curl -X POST %s/api/v1/apps%s -H 'Content-Type: application/json' -d '{"name":"My app"}'`
+	fmt.Fprintf(stdout, request+"\n", url, header)
 }
 
 func newLog(stderr io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(stderr, nil)) }
 
+// listen listens on an address of the form HOST:PORT.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if err := checkAddr(ctx, addr); err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program; choose another address with --addr", addr)
+		return nil, fmt.Errorf("invalid --addr %q: in use by another program; want a free address", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -114,25 +120,24 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// checkAddr returns an error where an address is not HOST:PORT. Whether the host
-// is one of this machine's is seen by listening.
+// checkAddr returns an error if an address is not HOST:PORT. It does not check that
+// the host is one of this machine's; listening does.
 func checkAddr(ctx context.Context, addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err == nil {
 		_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	}
 	if err != nil {
-		return cli.Usagef("--addr or CHATAPI_ADDR is to be like %s, not %q", defaultAddr, addr)
+		return cli.Usagef("invalid --addr %q: want HOST:PORT", addr)
 	}
 	return nil
 }
 
-// tune sets the Go runtime for this program, where the environment does not.
+// tune configures the Go runtime for this program, unless the environment does.
 //
-// More threads run than there are cores: indexing computes for long stretches,
-// and Go's scheduler lets a request wait up to 10 ms for one to end, the
-// operating system's much less. And the garbage collector waits for more
-// garbage, because little of the memory is live.
+// It sets GOMAXPROCS above the number of cores: indexing computes for a long time
+// without blocking, and Go's scheduler preempts it after 10 ms, the operating
+// system's much earlier. It sets GOGC to 400 because little of the memory is live.
 func tune(getenv func(string) string) {
 	if getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(4 * runtime.GOMAXPROCS(0))

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -20,18 +19,18 @@ import (
 )
 
 const (
-	// setupWithin bounds the whole of a setup.
-	setupWithin = 2 * time.Minute
-	// visibility is how long a delivery is hidden from other receivers: no
-	// shorter than a batch of the writer may take.
+	// setupTimeout limits a setup.
+	setupTimeout = 2 * time.Minute
+	// visibility is how long a delivery is hidden from other receivers. It must
+	// not be shorter than the writer may take for a batch.
 	visibility = embedded.DefaultVisibility
 )
 
-// tableVariable is a table and the variable that names it.
+// tableVariable is a table and the environment variable that names it.
 type tableVariable struct {
 	variable string
 	table    *string
-	suffix   string // of the name that setup gives it
+	suffix   string // of the name that setup chooses
 }
 
 func tableVariables(t *dynamo.Tables) []tableVariable {
@@ -45,9 +44,8 @@ func tableVariables(t *dynamo.Tables) []tableVariable {
 	}
 }
 
-// setupCommand is the command that creates the tables, the queues and the
-// index of the SDK's environment where they are missing, and prints the
-// variables that name them.
+// setupCommand returns the command that creates the tables, queues and index that
+// do not exist yet, and prints the variables that name them.
 func setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "setup",
@@ -56,16 +54,17 @@ func setupCommand() *cobra.Command {
 		GroupID: cli.GroupServer,
 		Args:    cli.NoArgs,
 	}
-	name := cmd.Flags().String("name", "chatapi", "begin of the names of tables and queues that no variable names")
-	realAWS := cmd.Flags().Bool("real-aws", false, "create them in an AWS account, without the backups, alarms and rights of template.yaml")
+	name := cmd.Flags().String("name", "chatapi", "`PREFIX` of the names of tables and queues that no variable names")
+	realAWS := cmd.Flags().Bool("real-aws", false,
+		"create them in an AWS account, without the backups, alarms and permissions of template.yaml")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := context.WithTimeout(cmd.Context(), setupWithin)
+		ctx, cancel := context.WithTimeout(cmd.Context(), setupTimeout)
 		defer cancel()
-		made, err := setUp(ctx, *name, *realAWS)
+		created, err := setUp(ctx, *name, *realAWS)
 		if err != nil {
 			return err
 		}
-		for _, v := range made {
+		for _, v := range created {
 			fmt.Fprintf(cmd.OutOrStdout(), "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
 		}
 		return nil
@@ -76,11 +75,12 @@ func setupCommand() *cobra.Command {
 const setupExamples = `  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 OPENSEARCH_ENDPOINT=http://127.0.0.1:9200
   eval "$(chatapi setup)" && chatapi serve --backend aws`
 
-// variable is one of the environment.
+// variable is an environment variable.
 type variable struct{ name, value string }
 
-// setUp creates all that is missing and returns the variables that name it.
-func setUp(ctx context.Context, name string, realAWS bool) ([]variable, error) {
+// setUp creates what does not exist, and returns the variables that name the tables
+// and queues.
+func setUp(ctx context.Context, prefix string, realAWS bool) ([]variable, error) {
 	cfg, err := loadAWS(ctx)
 	if err != nil {
 		return nil, err
@@ -92,11 +92,11 @@ func setUp(ctx context.Context, name string, realAWS bool) ([]variable, error) {
 	if err := refuseAWS(services(cfg), os.Getenv("OPENSEARCH_ENDPOINT")); err != nil && !realAWS {
 		return nil, err
 	}
-	tables, err := setUpTables(ctx, cfg, name)
+	tables, err := setUpTables(ctx, cfg, prefix)
 	if err != nil {
 		return nil, err
 	}
-	queues, err := setUpQueues(ctx, cfg, name)
+	queues, err := setUpQueues(ctx, cfg, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -106,26 +106,31 @@ func setUp(ctx context.Context, name string, realAWS bool) ([]variable, error) {
 	return append(tables, queues...), nil
 }
 
-// refuseAWS returns an error where anything would be created on AWS itself.
+// refuseAWS returns an error if anything would be created on AWS.
 func refuseAWS(all []service, index string) error {
 	for _, s := range all {
 		if s.onAWS() {
-			return fmt.Errorf("%s is AWS's own: set AWS_ENDPOINT_URL or %s to an emulator, deploy template.yaml, or say --real-aws", s.name, s.variable)
+			return fmt.Errorf("invalid endpoint of %s: it is on AWS; "+
+				"want an emulator in AWS_ENDPOINT_URL or %s, or --real-aws; %s", s.name, s.variable, deployIt)
 		}
 	}
-	if awsHost(index) {
-		return errors.New("OpenSearch is AWS's own: set OPENSEARCH_ENDPOINT to another server, deploy template.yaml, or say --real-aws")
+	if isAWS(index) {
+		return fmt.Errorf("invalid endpoint of OpenSearch: it is on AWS; want another server in OPENSEARCH_ENDPOINT, "+
+			"or --real-aws; %s", deployIt)
 	}
 	return nil
 }
 
-func setUpTables(ctx context.Context, cfg aws.Config, name string) (made []variable, err error) {
+// deployIt says how to create what setup creates on AWS.
+const deployIt = "to deploy on AWS, use template.yaml"
+
+func setUpTables(ctx context.Context, cfg aws.Config, prefix string) (variables []variable, err error) {
 	var tables dynamo.Tables
 	for _, t := range tableVariables(&tables) {
-		*t.table = cmp.Or(os.Getenv(t.variable), name+"-"+t.suffix)
-		made = append(made, variable{t.variable, *t.table})
+		*t.table = cmp.Or(os.Getenv(t.variable), prefix+"-"+t.suffix)
+		variables = append(variables, variable{t.variable, *t.table})
 	}
-	return made, dynamo.New(cfg, tables).CreateTables(ctx)
+	return variables, dynamo.New(cfg, tables).CreateTables(ctx)
 }
 
 func setUpQueues(ctx context.Context, cfg aws.Config, prefix string) ([]variable, error) {

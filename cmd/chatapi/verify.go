@@ -18,13 +18,13 @@ const verifyExamples = `  chatapi verify --data /var/lib/chatapi
   chatapi verify --backend aws --app "$token" --repair
   chatapi verify --backend aws --json | jq -r .kind`
 
-// verifyCommand is the command that compares counters, counts and the index
-// with the rows. It fails where differences are left, or a count is not known
-// to be right.
+// verifyCommand returns the command that compares counters, counts and the index
+// with the rows. It fails if differences are left, or if a count could not be
+// verified.
 func verifyCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "verify",
-		Short:   "Compare counters, counts and the search index with what is stored, and repair them",
+		Short:   "Compare counters, counts and the search index with the stored rows, and repair them",
 		Example: verifyExamples,
 		GroupID: groupRepair,
 		Args:    cli.NoArgs,
@@ -33,11 +33,12 @@ func verifyCommand(getenv func(string) string) *cobra.Command {
 	flags := cmd.Flags()
 	app := flags.String("app", "", "verify the app with this `TOKEN` only")
 	repair := flags.Bool("repair", false, "repair counters, counts and index")
-	asJSON := flags.Bool("json", false, "print a line of JSON for each difference, and one with the sums")
-	grace := flags.Duration("grace", verify.DefaultGrace, "how long what differs is given to arrive, where others are at work")
+	asJSON := flags.Bool("json", false, "print a line of JSON for each difference, and one with the totals")
+	grace := flags.Duration("grace", verify.DefaultGrace,
+		"`DURATION` after which a difference is compared again, because it may be in transit; only with --backend aws")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if *app != "" && !chat.ValidToken(*app) {
-			return cli.Usagef("--app must be an app token of %d characters", chat.TokenLength)
+			return cli.Usagef("invalid --app: want an app token of %d characters", chat.TokenLength)
 		}
 		log := newLog(cmd.ErrOrStderr())
 		b, err := backend.open(cmd, log)
@@ -64,22 +65,23 @@ func verifyCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-// notVerified returns an error where differences are left, or a count is not
-// known to be right.
+// notVerified returns an error if differences are left, or if a count could not be
+// verified.
 func notVerified(r verify.Result, repaired bool) error {
 	switch {
 	case r.Differences > 0 && repaired:
-		return fmt.Errorf("%d differences are left; a new index mends them: chatapi reindex", r.Differences)
+		return fmt.Errorf("%s left; run chatapi reindex to build a new index", cli.Count(r.Differences, "difference"))
 	case r.Differences > 0:
-		return fmt.Errorf("%d differences are left; --repair mends them", r.Differences)
+		return fmt.Errorf("%s left; run chatapi verify --repair", cli.Count(r.Differences, "difference"))
 	case r.Unchecked > 0:
-		return fmt.Errorf("%d counts changed too fast to be counted; verify again when there is less to do", r.Unchecked)
+		return fmt.Errorf("%s changed too fast to be verified; run chatapi verify again at a quieter time",
+			cli.Count(r.Unchecked, "count"))
 	default:
 		return nil
 	}
 }
 
-// verifyOutput prints what is found while it is found.
+// verifyOutput prints differences as they are found.
 type verifyOutput struct {
 	w    io.Writer
 	json bool
@@ -97,6 +99,7 @@ func (o verifyOutput) difference(d verify.Difference) {
 	fmt.Fprintf(o.w, "%s: %s%s\n", placeOf(d), describe(d), end)
 }
 
+// placeOf returns the app or chat that a difference is in.
 func placeOf(d verify.Difference) string {
 	if d.Chat == 0 {
 		return "app " + d.AppToken
@@ -104,6 +107,7 @@ func placeOf(d verify.Difference) string {
 	return fmt.Sprintf("app %s chat %d", d.AppToken, d.Chat)
 }
 
+// describe returns a difference in words.
 func describe(d verify.Difference) string {
 	numbers := fmt.Sprintf("number %d", d.First)
 	if d.Last > d.First {
@@ -111,13 +115,13 @@ func describe(d verify.Difference) string {
 	}
 	switch d.Kind {
 	case verify.Gap:
-		return fmt.Sprintf("%s given out and not stored: unused, or on its way", numbers)
+		return fmt.Sprintf("%s allocated but not stored: unused, or still to be stored", numbers)
 	case verify.CounterBehind:
 		return fmt.Sprintf("the counter is %d, below the highest number %d", d.Has, d.Want)
 	case verify.ChatCount, verify.MessageCount:
 		return fmt.Sprintf("%s is %d and should be %d", d.Kind, d.Has, d.Want)
 	case verify.NoRow:
-		return fmt.Sprintf("message %d is in the index and not stored", d.First)
+		return fmt.Sprintf("message %d is in the index but not stored", d.First)
 	case verify.IndexAhead:
 		return fmt.Sprintf("message %d has version %d in the index and %d stored", d.First, d.Has, d.Want)
 	case verify.NotIndexed:
@@ -135,10 +139,11 @@ func (o verifyOutput) result(r verify.Result) {
 		o.object(r)
 		return
 	}
-	fmt.Fprintf(o.w, "verified %d apps, %d chats, %d messages: %d differences left, %d repaired; %d unused numbers\n",
-		r.Apps, r.Chats, r.Messages, r.Differences, r.Repaired, r.Gaps)
+	fmt.Fprintf(o.w, "verified %s, %s, %s: %s left, %d repaired; %s\n",
+		cli.Count(r.Apps, "app"), cli.Count(r.Chats, "chat"), cli.Count(r.Messages, "message"),
+		cli.Count(r.Differences, "difference"), r.Repaired, cli.Count(r.Gaps, "unused number"))
 	if r.Unchecked > 0 {
-		fmt.Fprintf(o.w, "%d counts are not verified\n", r.Unchecked)
+		fmt.Fprintf(o.w, "%s not verified\n", cli.Count(r.Unchecked, "count"))
 	}
 }
 

@@ -69,8 +69,8 @@ func CreateChat(store chat.Store, queue chat.Queue, keys chat.Idempotency) Opera
 	op := Operation{
 		Name: "create-chat", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats",
 		Summary: "Create a chat",
-		Description: "Allocates the next number of the app and makes the chat durable. Messages can be created in " +
-			"the chat at once, even before its row is stored. The body is optional.",
+		Description: "Allocates the next number of the app and makes the chat durable. Messages can be " +
+			"created in the chat at once, even before its row is stored. The body is optional.",
 		Errors: []error{chat.ErrAppNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createChatInput) (*createChatOutput, error) {

@@ -28,7 +28,9 @@ func (h KeyHeader) Resolve(ctx huma.Context) []error {
 	case len(lines) > 1:
 		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: "must be given once"}}
 	case len(lines) == 1 && h.IdempotencyKey == "":
-		return []error{&huma.ErrorDetail{Location: "header." + keyHeader, Message: fmt.Sprintf("must have 1 to %d visible ASCII characters", chat.MaxKey)}}
+		return []error{&huma.ErrorDetail{
+			Location: "header." + keyHeader, Message: fmt.Sprintf("must have 1 to %d visible ASCII characters", chat.MaxKey),
+		}}
 	default:
 		return nil
 	}

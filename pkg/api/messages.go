@@ -87,8 +87,8 @@ func CreateMessage(store chat.Store, queue chat.Queue, keys chat.Idempotency) Op
 	op := Operation{
 		Name: "create-message", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages",
 		Summary: "Create a message",
-		Description: "Allocates the next number of the chat and makes the message durable. It is usually stored, and " +
-			"found by searches, within a second.",
+		Description: "Allocates the next number of the chat and makes the message durable. It is usually " +
+			"stored, and found by searches, within a second.",
 		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrKeyInUse, chat.ErrKeyReused},
 	}
 	return operation(op, http.StatusCreated, func(ctx context.Context, in *createMessageInput) (*createMessageOutput, error) {
@@ -202,11 +202,15 @@ type messageOutput struct {
 // GetMessage returns the operation that reads a message: one call of the store.
 func GetMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
-		Name: "get-message", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Name: "get-message", Method: http.MethodGet,
+		Path:        "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary:     "Get a message",
 		Description: "Returns a message.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted},
-		describe:    describeNotModified,
+		Errors: []error{
+			chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound,
+			chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted,
+		},
+		describe: describeNotModified,
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *getMessageInput) (*messageOutput, error) {
 		id, err := in.id()
@@ -239,11 +243,16 @@ type updateMessageInput struct {
 // metadata: one call of the store. The indexer brings it into search.
 func UpdateMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
-		Name: "update-message", Method: http.MethodPatch, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Name: "update-message", Method: http.MethodPatch,
+		Path:    "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary: "Change a message",
-		Description: "Changes the fields that the request has: the body, the metadata or both. With If-Match it " +
-			"changes them only if nobody else has. Searches usually find the new text within a second.",
-		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged},
+		Description: "Changes the fields that the request has: the body, the metadata or both. With If-Match " +
+			"it changes them only if nobody else has. Searches usually find the new text within a " +
+			"second.",
+		Errors: []error{
+			chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet,
+			chat.ErrNumberVoid, chat.ErrMessageDeleted, chat.ErrVersionChanged,
+		},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *updateMessageInput) (*messageOutput, error) {
 		id, err := in.id()
@@ -276,11 +285,15 @@ type deleteMessageInput struct {
 // client whose response was lost may retry.
 func DeleteMessage(store chat.Store, now func() time.Time) Operation {
 	op := Operation{
-		Name: "delete-message", Method: http.MethodDelete, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
+		Name: "delete-message", Method: http.MethodDelete,
+		Path:    "/api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}",
 		Summary: "Delete a message",
-		Description: "Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it again " +
-			"is a success.",
-		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound, chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged},
+		Description: "Deletes a message. It keeps its number, and lists show its tombstone there. Deleting it " +
+			"again is a success.",
+		Errors: []error{
+			chat.ErrAppNotFound, chat.ErrChatNotFound, chat.ErrMessageNotFound,
+			chat.ErrNotStoredYet, chat.ErrNumberVoid, chat.ErrVersionChanged,
+		},
 	}
 	return operation(op, http.StatusNoContent, func(ctx context.Context, in *deleteMessageInput) (*struct{}, error) {
 		id, err := in.id()

@@ -22,7 +22,9 @@ func (in NoNulls) Resolve(huma.Context) []error {
 	var errs []error
 	for field, value := range fields {
 		if value.Kind() == jsontext.KindNull {
-			errs = append(errs, &huma.ErrorDetail{Location: "body." + field, Message: "must not be null; leave it out to keep it"})
+			errs = append(errs, &huma.ErrorDetail{
+				Location: "body." + field, Message: "must not be null; leave it out to keep it",
+			})
 		}
 	}
 	return errs

@@ -79,7 +79,8 @@ func newProblem(status int, detail string) *Problem {
 
 // internalError is all that a client learns of an error that nobody expects.
 func internalError() *Problem {
-	return newProblem(http.StatusInternalServerError, "the service failed; the X-Request-Id header names this request in its log")
+	return newProblem(http.StatusInternalServerError,
+		"the service failed; the X-Request-Id header names this request in its log")
 }
 
 // problem returns what a client may know of an operation's error, and logs

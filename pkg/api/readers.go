@@ -50,8 +50,8 @@ func GetReader(readers chat.Readers) Operation {
 	op := Operation{
 		Name: "get-reader", Method: http.MethodGet, Path: readerPath,
 		Summary: "Get how far a reader has read a chat",
-		Description: "Returns the highest message number that a reader has read and how many are above it. A reader " +
-			"that was never seen has read nothing.",
+		Description: "Returns the highest message number that a reader has read and how many are above it. A " +
+			"reader that was never seen has read nothing.",
 		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *ReaderPath) (*readerOutput, error) {

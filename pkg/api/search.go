@@ -133,11 +133,11 @@ type searchOutput struct {
 // one call of the index, and one of the store if nothing was found.
 func SearchMessages(store chat.Store, index chat.Index) Operation {
 	op := Operation{
-		Name: "search-messages", Method: http.MethodPost, Path: "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
-		Summary: "Search the messages of a chat",
-		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the " +
-			"newest message comes first.",
-		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
+		Name: "search-messages", Method: http.MethodPost,
+		Path:        "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
+		Summary:     "Search the messages of a chat",
+		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first.",
+		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchInput) (*searchOutput, error) {
 		id, err := in.id()
@@ -244,7 +244,9 @@ func decodePosition(cursor string, in chat.Parent) (p chat.Position, err error) 
 		_, err = fmt.Sscanf(string(text), "%d.%d", &p.Rank, &p.Number)
 	}
 	if err != nil || encodePosition(p, in) != cursor || p.Rank < chat.Part || p.Rank > chat.Whole {
-		return chat.Position{}, &chat.InvalidError{Fields: []chat.FieldError{{Field: "next", Message: "must be the next of the previous page's response"}}}
+		return chat.Position{}, &chat.InvalidError{Fields: []chat.FieldError{{
+			Field: "next", Message: "must be the next of the previous page's response",
+		}}}
 	}
 	return p, nil
 }

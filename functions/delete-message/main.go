@@ -1,4 +1,5 @@
-// Command delete-message is the Lambda function behind DELETE /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
+// Command delete-message is the Lambda function behind
+// DELETE /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
 package main
 
 import (

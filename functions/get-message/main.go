@@ -1,4 +1,5 @@
-// Command get-message is the Lambda function behind GET /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
+// Command get-message is the Lambda function behind
+// GET /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
 package main
 
 import (

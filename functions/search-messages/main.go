@@ -1,4 +1,5 @@
-// Command search-messages is the Lambda function behind POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search.
+// Command search-messages is the Lambda function behind
+// POST /api/v1/apps/{app_token}/chats/{chat_number}/messages/search.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command update-message is the Lambda function behind PATCH /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
+// Command update-message is the Lambda function behind
+// PATCH /api/v1/apps/{app_token}/chats/{chat_number}/messages/{message_number}.
 package main
 
 import (

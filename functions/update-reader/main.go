@@ -1,4 +1,5 @@
-// Command update-reader is the Lambda function behind PUT /api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}.
+// Command update-reader is the Lambda function behind
+// PUT /api/v1/apps/{app_token}/chats/{chat_number}/readers/{reader}.
 package main
 
 import (

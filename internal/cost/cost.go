@@ -186,7 +186,8 @@ func (e *Estimator) units(load Load, stack Stack) (units, error) {
 	perRow := (rows["many"].WriteUnits - rows["few"].WriteUnits) / (99 - 10)
 	perGroup := rows["few"].WriteUnits - 10*perRow
 
-	pollers := min(max(math.Ceil(load.CreatesPerSecond*stack.BatchWindow/batchSize), leastPollers), float64(max(stack.Writers, 1)))
+	pollers := max(math.Ceil(load.CreatesPerSecond*stack.BatchWindow/batchSize), leastPollers)
+	pollers = min(pollers, float64(max(stack.Writers, 1)))
 	u.batch = clamp(load.CreatesPerSecond*stack.BatchWindow/pollers, 1, batchSize)
 	u.perReceive = clamp(u.batch, 1, receivesAtOnce)
 	u.indexed = clamp(u.batch, 1, indexerBatch)
@@ -243,7 +244,8 @@ func (b *bill) function(activity, name string, stack Stack, invocations, ms floa
 
 func (b *bill) written(activity, what string, stack Stack, units float64) {
 	if stack.Provisioned {
-		b.add(activity, what, "dynamodb-provisioned-write-unit-hour", units/secondsPerMonth/b.assume("provisioned_utilization")*hoursPerMonth)
+		b.add(activity, what, "dynamodb-provisioned-write-unit-hour",
+			units/secondsPerMonth/b.assume("provisioned_utilization")*hoursPerMonth)
 		return
 	}
 	b.add(activity, what, "dynamodb-write-unit", units)
@@ -258,10 +260,13 @@ func (b *bill) creates(load Load, stack Stack, u units) {
 		b.add(Create, "SQS: fair queue", "sqs-fair-queue-request", n)
 	}
 	b.add(Create, "SQS: receives and deletes", "sqs-standard-request", 2*n/u.perReceive)
-	b.function(Create, "writer", stack, n/u.batch, b.assume("writer_ms_per_batch")+u.batch*b.assume("writer_ms_per_message"))
+	b.function(Create, "writer", stack, n/u.batch,
+		b.assume("writer_ms_per_batch")+u.batch*b.assume("writer_ms_per_message"))
 	b.written(Create, "DynamoDB: rows and counts", stack, n*u.store)
-	b.function(Create, "indexer", stack, n/u.indexed, b.assume("indexer_ms_per_batch")+u.indexed*b.assume("indexer_ms_per_message"))
-	b.add(Create, "DynamoDB: storage of a month's messages", "dynamodb-storage-gb-month", n*(u.rowBytes+100)/gb) // 100 bytes of index for each row
+	b.function(Create, "indexer", stack, n/u.indexed,
+		b.assume("indexer_ms_per_batch")+u.indexed*b.assume("indexer_ms_per_message"))
+	const indexBytes = 100 // of a row
+	b.add(Create, "DynamoDB: storage of a month's messages", "dynamodb-storage-gb-month", n*(u.rowBytes+indexBytes)/gb)
 	b.add(Create, "DynamoDB: backup of a month's messages", "dynamodb-backup-gb-month", n*u.rowBytes/gb)
 }
 
@@ -269,7 +274,8 @@ func (b *bill) reads(load Load, stack Stack, u units) {
 	n := load.perMonth(Read)
 	b.request(Read, stack, n, b.assume("read_ms"), b.assume("answer_bytes")+float64(load.MessageBytes))
 	if stack.Provisioned {
-		b.add(Read, "DynamoDB: reads", "dynamodb-provisioned-read-unit-hour", n*u.read/secondsPerMonth/b.assume("provisioned_utilization")*hoursPerMonth)
+		b.add(Read, "DynamoDB: reads", "dynamodb-provisioned-read-unit-hour",
+			n*u.read/secondsPerMonth/b.assume("provisioned_utilization")*hoursPerMonth)
 		return
 	}
 	b.add(Read, "DynamoDB: reads", "dynamodb-read-unit", n*u.read)
@@ -277,15 +283,18 @@ func (b *bill) reads(load Load, stack Stack, u units) {
 
 func (b *bill) searches(load Load, stack Stack) {
 	hits := b.assume("search_hits")
-	b.request(Search, stack, load.perMonth(Search), b.assume("search_ms"), hits*(b.assume("answer_bytes")+float64(load.MessageBytes)))
+	b.request(Search, stack, load.perMonth(Search), b.assume("search_ms"),
+		hits*(b.assume("answer_bytes")+float64(load.MessageBytes)))
 }
 
 // idle adds what does not depend on requests, or hardly.
 func (b *bill) idle(load Load, stack Stack) {
 	if stack.Serverless {
-		ocus := max(b.assume("serverless_ocus"), math.Ceil(load.CreatesPerSecond/b.assume("serverless_creates_per_ocu_second")))
+		ocus := max(b.assume("serverless_ocus"),
+			math.Ceil(load.CreatesPerSecond/b.assume("serverless_creates_per_ocu_second")))
 		b.add(Idle, "OpenSearch Serverless: compute", "opensearch-serverless-ocu-hour", ocus*hoursPerMonth)
-		b.add(Idle, "OpenSearch Serverless: storage", "opensearch-serverless-gb-month", float64(stack.SearchNodes*stack.SearchGiB))
+		b.add(Idle, "OpenSearch Serverless: storage", "opensearch-serverless-gb-month",
+			float64(stack.SearchNodes*stack.SearchGiB))
 	} else {
 		b.add(Idle, "OpenSearch: nodes", stack.SearchInstance, float64(stack.SearchNodes)*hoursPerMonth)
 		b.add(Idle, "OpenSearch: disks", "opensearch-gp3-gib-month", float64(stack.SearchNodes*stack.SearchGiB))
@@ -324,13 +333,26 @@ func options(s Stack) (all []option) {
 		}
 	}
 	const window = 10
-	consider(s.HTTPAPI, "HTTP API in place of the REST API", "no usage plans, no WAF, no gateway responses; not in every emulator", func(s *Stack) { s.HTTPAPI = true })
-	consider(s.BatchWindow >= window, fmt.Sprintf("batch window of %d s", window), "a row can be read and found that much later", func(s *Stack) { s.BatchWindow = window })
-	consider(s.PlainPuts, "plain puts in place of transactions", "counts are not exact, and a row and its count can part", func(s *Stack) { s.PlainPuts = true })
-	consider(s.Serverless, "OpenSearch Serverless in place of the domain", "only a collection for searches takes ids of one's own; it cannot be made smaller than its least", func(s *Stack) { s.Serverless = true })
-	consider(s.Provisioned, "provisioned capacity with auto scaling", "throttling where the load jumps; the load must be even", func(s *Stack) { s.Provisioned = true })
-	consider(s.StaleReads, "eventually consistent reads", "a read may miss what was just written", func(s *Stack) { s.StaleReads = true })
-	consider(s.NoFairQueue, "a queue without message groups", "an app that sends much holds up the others", func(s *Stack) { s.NoFairQueue = true })
-	consider(s.NoSystemLogs, "SystemLogLevel WARN on the functions", "no line for each invocation; metrics stay", func(s *Stack) { s.NoSystemLogs = true })
+	consider(s.HTTPAPI, "HTTP API in place of the REST API",
+		"no usage plans, no WAF, no gateway responses; not in every emulator",
+		func(s *Stack) { s.HTTPAPI = true })
+	consider(s.BatchWindow >= window, fmt.Sprintf("batch window of %d s", window),
+		"a row can be read and found that much later",
+		func(s *Stack) { s.BatchWindow = window })
+	consider(s.PlainPuts, "plain puts in place of transactions",
+		"counts are not exact, and a row and its count can part",
+		func(s *Stack) { s.PlainPuts = true })
+	consider(s.Serverless, "OpenSearch Serverless in place of the domain",
+		"only a collection for searches takes ids of one's own; it cannot be made smaller than its least",
+		func(s *Stack) { s.Serverless = true })
+	consider(s.Provisioned, "provisioned capacity with auto scaling",
+		"throttling where the load jumps; the load must be even",
+		func(s *Stack) { s.Provisioned = true })
+	consider(s.StaleReads, "eventually consistent reads", "a read may miss what was just written",
+		func(s *Stack) { s.StaleReads = true })
+	consider(s.NoFairQueue, "a queue without message groups", "an app that sends much holds up the others",
+		func(s *Stack) { s.NoFairQueue = true })
+	consider(s.NoSystemLogs, "SystemLogLevel WARN on the functions", "no line for each invocation; metrics stay",
+		func(s *Stack) { s.NoSystemLogs = true })
 	return all
 }

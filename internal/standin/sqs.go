@@ -25,7 +25,8 @@ func serveSQS(operation string, body []byte) (status int, answer any, call Call)
 			"MD5OfMessageBody": hex.EncodeToString(sum[:]),
 		}, call
 	case "GetQueueAttributes":
-		return http.StatusOK, map[string]any{"Attributes": map[string]string{"QueueArn": "arn:aws:sqs:us-east-1:123456789012:creates"}}, call
+		attributes := map[string]string{"QueueArn": "arn:aws:sqs:us-east-1:123456789012:creates"}
+		return http.StatusOK, map[string]any{"Attributes": attributes}, call
 	default:
 		return http.StatusBadRequest, invalid("SQS's %s is not known here", operation), call
 	}

@@ -133,7 +133,8 @@ func (s *Server) serve(r *http.Request, body []byte) (status int, answer any, ca
 	case !ofAWS:
 		return s.serveOpenSearch(r, body)
 	case s.refused[operation]:
-		return http.StatusForbidden, &problem{Type: "AccessDenied", Message: "refused"}, Call{Service: serviceOf(service), Operation: operation}
+		return http.StatusForbidden, &problem{Type: "AccessDenied", Message: "refused"},
+			Call{Service: serviceOf(service), Operation: operation}
 	case service == "AmazonSQS":
 		return serveSQS(operation, body)
 	default:

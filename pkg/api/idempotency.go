@@ -59,7 +59,8 @@ func unquote(value string) (string, error) {
 		return value, nil
 	}
 	bad := &chat.InvalidError{Fields: []chat.FieldError{{
-		Field: keyHeader, Message: `must end with its second double quote; between the two, \ must come before each " and \, and nowhere else`,
+		Field: keyHeader, Message: "must end with its second double quote; between the two, " +
+			`\ must come before each " and \, and nowhere else`,
 	}}}
 	var text strings.Builder
 	for i := 0; i < len(quoted); i++ {

@@ -134,10 +134,11 @@ type searchOutput struct {
 func SearchMessages(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-messages", Method: http.MethodPost,
-		Path:        "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
-		Summary:     "Search the messages of a chat",
-		Description: "Finds the messages that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first.",
-		Errors:      []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
+		Path:    "/api/v1/apps/{app_token}/chats/{chat_number}/messages/search",
+		Summary: "Search the messages of a chat",
+		Description: "Finds the messages that have all words of the query. " + howSearchWorks +
+			" Within a rank the newest message comes first.",
+		Errors: []error{chat.ErrAppNotFound, chat.ErrChatNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchInput) (*searchOutput, error) {
 		id, err := in.id()
@@ -187,9 +188,10 @@ type searchAppOutput struct {
 func SearchApp(store chat.Store, index chat.Index) Operation {
 	op := Operation{
 		Name: "search-app", Method: http.MethodGet, Path: "/api/v1/apps/{app_token}/messages/search",
-		Summary:     "Search the messages of an app",
-		Description: "Finds the messages, in any chat of the app, that have all words of the query. " + howSearchWorks + " Within a rank the newest message comes first, by the time of its creation. Follow next until it is absent.",
-		Errors:      []error{chat.ErrAppNotFound, errMissingQuery},
+		Summary: "Search the messages of an app",
+		Description: "Finds the messages, in any chat of the app, that have all words of the query. " + howSearchWorks +
+			" Within a rank the newest message comes first, by the time of its creation. Follow next until it is absent.",
+		Errors: []error{chat.ErrAppNotFound, errMissingQuery},
 	}
 	return operation(op, http.StatusOK, func(ctx context.Context, in *searchAppInput) (*searchAppOutput, error) {
 		token, err := in.token()

@@ -24,7 +24,9 @@ func Start(handler http.Handler) { lambda.Start(Proxy(handler)) }
 // that the client and the logs of both have the same id.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html
-func Proxy(handler http.Handler) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+func Proxy(
+	handler http.Handler,
+) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	adapter := httpadapter.New(handler)
 	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		headers := headersOf(event)

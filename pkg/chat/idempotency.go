@@ -72,7 +72,8 @@ func newIdempotencyKey(parent Parent, text string) (IdempotencyKey, error) {
 	bad.check(len(text) >= 1 && len(text) <= MaxKey && !strings.ContainsFunc(text, invisible),
 		keyField, "must have 1 to %d visible ASCII characters", MaxKey)
 	bad.check(parent.AppToken != "" || text == "" || len(text) >= MinAppKey,
-		keyField, "must have at least %d characters that nobody can guess, because whoever sends it gets the app's token", MinAppKey)
+		keyField, "must have at least %d characters that nobody can guess, "+
+			"because whoever sends it gets the app's token", MinAppKey)
 	return IdempotencyKey{Parent: parent, Text: text}, bad.err()
 }
 

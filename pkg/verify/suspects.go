@@ -82,7 +82,8 @@ func together(suspects []suspect) []suspect {
 		return suspects[:1]
 	}
 	n := 1
-	for n < len(suspects) && !suspects[n].gap && suspects[n].parent == first.parent && suspects[n].last-first.first < chat.MaxVersions {
+	for n < len(suspects) && !suspects[n].gap && suspects[n].parent == first.parent &&
+		suspects[n].last-first.first < chat.MaxVersions {
 		n++
 	}
 	return suspects[:n]
@@ -177,7 +178,10 @@ func (v *Verifier) messagesAgain(ctx context.Context, group []suspect) error {
 // The row has version 0 if it does not exist, and held is zero if the index has no
 // version.
 func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held chat.Indexed) error {
-	d := Difference{AppToken: s.parent.AppToken, Chat: s.parent.ChatNumber, First: s.first, Last: s.first, Has: held.Version, Want: row.Version}
+	d := Difference{
+		AppToken: s.parent.AppToken, Chat: s.parent.ChatNumber, First: s.first, Last: s.first,
+		Has: held.Version, Want: row.Version,
+	}
 	switch {
 	case row.Version == 0 && held.Deleted:
 		return nil
@@ -206,6 +210,9 @@ func (v *Verifier) judge(ctx context.Context, s suspect, row chat.Message, held 
 // gone returns the tombstone of a message without a row, which an index must not
 // find.
 func gone(id chat.ChatID, number int64, held chat.Indexed) chat.Message {
-	m := chat.Message{AppToken: id.AppToken, ChatNumber: id.Number, Number: number, Version: held.Version, CreatedAt: held.CreatedAt}
+	m := chat.Message{
+		AppToken: id.AppToken, ChatNumber: id.Number, Number: number,
+		Version: held.Version, CreatedAt: held.CreatedAt,
+	}
 	return m.Tombstone(time.Now())
 }

@@ -12,11 +12,14 @@ import (
 // depend on what is in the queue.
 func serveSQS(operation string, body []byte) (status int, answer any, call Call) {
 	call = Call{Service: SQS, Operation: operation}
-	var in struct{ QueueUrl, MessageBody string }
+	var in struct {
+		QueueURL    string `json:"QueueUrl"`
+		MessageBody string
+	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return http.StatusBadRequest, invalid("%s: %v", operation, err), call
 	}
-	call.Actions = []string{"sqs:" + operation + " " + path.Base(in.QueueUrl)}
+	call.Actions = []string{"sqs:" + operation + " " + path.Base(in.QueueURL)}
 	switch operation {
 	case "SendMessage":
 		sum := md5.Sum([]byte(in.MessageBody)) // which the SDK compares

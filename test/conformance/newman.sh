@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 # shellcheck source=../engines/install.sh
-. "$root/engines/install.sh"
+. "$here/../engines/install.sh"
 
 version=6.2.2
 dir=${CHATAPI_ENGINES_DIR:-$root/.engines}/newman
@@ -23,6 +23,6 @@ need node=nodejs
 once "$dir" "$version" install_newman
 
 # shellcheck disable=SC2016 # the inner shell knows the URL
-exec "$root/e2e/targets/embedded.sh" bash -c \
+exec "$here/../e2e/targets/embedded.sh" bash -c \
   'exec "$0" run "$1" --env-var "base_url=$CHATAPI_E2E_URL" --bail --color off --timeout-request 10000' \
   "$dir/node_modules/.bin/newman" "$root/docs/postman.json"

@@ -8,9 +8,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 # shellcheck source=../engines/install.sh
-. "$root/engines/install.sh"
+. "$here/../engines/install.sh"
 # shellcheck source=../engines/python.sh
-. "$root/engines/python.sh"
+. "$here/../engines/python.sh"
 
 version=4.32.5
 dir=${CHATAPI_ENGINES_DIR:-$root/.engines}/schemathesis
@@ -27,6 +27,6 @@ once "$dir" "$version" install_schemathesis
 export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
 # All checks are on. schemathesis.toml says where one is not, and why.
 # shellcheck disable=SC2016 # the inner shell knows the URL
-exec "$root/e2e/targets/embedded.sh" bash -c \
+exec "$here/../e2e/targets/embedded.sh" bash -c \
   'cd "$3" && exec "$0" --config-file "$1" run --max-time "$2" --no-color "$CHATAPI_E2E_URL/openapi.json"' \
   "$dir/venv/bin/st" "$here/schemathesis.toml" "${SCHEMATHESIS_SECONDS:-90}" "$dir"

@@ -24,6 +24,9 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 once "$dir" "$version" install_schemathesis
 
+set -a
+eval "$(cd "$root" && go run ./cmd/chatapi keys admin)" # CHATAPI_ADMIN_KEY and CHATAPI_ADMIN_KEY_SHA256
+set +a
 export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
 # All checks are on. schemathesis.toml says where one is not, and why.
 # shellcheck disable=SC2016 # the inner shell knows the URL

@@ -135,9 +135,9 @@ func readAnswer(answers *bufio.Reader, status int) error {
 
 func post(path, body string, status int) request {
 	return request{status: status, text: fmt.Appendf(nil,
-		"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)}
+		"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)}
 }
 
 func get(path string) request {
-	return request{status: http.StatusOK, text: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench\r\n\r\n", path)}
+	return request{status: http.StatusOK, text: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)}
 }
